@@ -1,0 +1,45 @@
+"""The command line: one file per verb, each parses, calls the library and prints.
+
+An expected error is one line on standard error and exit status 2; a run with failed answers exits with 1, Ctrl-C with 130.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from wager import __version__
+from wager.cli import eval as eval_verb
+from wager.errors import WagerError
+
+__all__ = ["main", "parser"]
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's grammar."""
+    made = argparse.ArgumentParser(
+        prog="wager", description="Make language models bet only on what they know.", formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    made.add_argument("--version", action="version", version=f"wager {__version__}")
+    verbs = made.add_subparsers(dest="verb", metavar="VERB", required=True)
+    eval_verb.add_parser(verbs)
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs ``wager``; returns the exit status."""
+    options = parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except WagerError as error:
+        print(f"wager: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("wager: stopped; what was answered is kept, and the same command goes on", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # the reader of our output has gone (`wager ... | head`): nothing is left to say to it, also not at interpreter exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1

@@ -1,0 +1,249 @@
+"""``wager eval``: any Inspect task under confidence targets."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wager.errors import MissingExtraError, OutputError, UsageError
+from wager.targets import DEFAULT_TARGETS, targets_from
+
+if TYPE_CHECKING:
+    from wager.evals.collect import Collected
+    from wager.evals.settings import EvalSettings
+    from wager.metrics.results import Estimate, Group, Summary
+
+__all__ = ["add_parser"]
+
+EXAMPLES = """\
+examples:
+  wager eval capitals
+  wager eval capitals --model openai/gpt-4o-mini --targets 0 0.5 0.9
+  wager eval inspect_evals/gpqa_diamond --model anthropic/claude-sonnet-4-5 --limit 50
+  wager eval my_task.py@exam --model gguf/model.gguf --ask-confidence
+  wager eval questions -T data=qa.csv --arms closed open consistency --samples 3
+"""
+
+
+def add_parser(verbs: Any) -> None:  # Any: argparse names its subparsers' type privately
+    """Adds the verb ``eval``."""
+    parser = verbs.add_parser(
+        "eval",
+        help="run a benchmark under confidence targets",
+        description='Run any Inspect task under confidence targets: +1 for right, -t/(1-t) for wrong, 0 for "I don\'t know".',
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("task", metavar="TASK", help="capitals, letters, birthdays, questions, package/task, or file.py@task")
+    parser.add_argument(
+        "--model", metavar="M", default="embedded", help="embedded (default), gguf/PATH, or an Inspect model such as openai/..."
+    )
+    parser.add_argument(
+        "--targets", metavar="T", nargs="+", default=list(DEFAULT_TARGETS), help="confidence targets in [0, 1); default 0 0.5 0.75 0.9"
+    )
+    parser.add_argument(
+        "--arms", metavar="ARM", nargs="+", default=["closed", "open"], help="closed, open, consistency; default closed open"
+    )
+    parser.add_argument("--samples", metavar="K", type=int, help="samples of each question; default 1 (2 with the consistency arm)")
+    parser.add_argument("--limit", metavar="N", type=int, help="only the first N items")
+    parser.add_argument("--out", metavar="DIR", type=Path, help="folder of the results; default under wager-runs/")
+    parser.add_argument("--fresh", action="store_true", help="start over: delete the answers that the folder holds")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON on standard output")
+    parser.add_argument("--ask-confidence", action="store_true", help="ask for a closing 'CONFIDENCE: p' line")
+    parser.add_argument("--note-in-dataset", action="store_true", help="put the target into the samples (needed for agents)")
+    parser.add_argument("--scorer", metavar="NAME", help="which scorer decides, where the task has several; default the first")
+    parser.add_argument("--tie", choices=["strict", "weak"], default="strict", help="answer iff confidence > t (strict, default) or >= t")
+    parser.add_argument(
+        "--temperature", type=float, help="sampling temperature; default: the task's own, 0 for a local model, 1 with K > 1"
+    )
+    parser.add_argument("--max-tokens", metavar="N", type=int, help="longest reply")
+    parser.add_argument("--max-connections", metavar="N", type=int, help="concurrent calls")
+    parser.add_argument("--logprobs", action=argparse.BooleanOptionalAction, default=None, help="ask for token log-probabilities")
+    parser.add_argument("--model-base-url", metavar="URL", help="base URL of the model's server")
+    parser.add_argument("-T", dest="task_args", metavar="NAME=VALUE", action="append", default=[], help="argument of the task")
+    parser.add_argument("-M", dest="model_args", metavar="NAME=VALUE", action="append", default=[], help="argument of the model provider")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Parses, runs, prints."""
+    targets = targets_from(options.targets)
+    try:
+        from wager.evals.resolve import canonical_task, resolve_model
+        from wager.evals.settings import EvalSettings
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(error.name or "inspect-ai", "quickstart", "wager eval") from error
+    settings = EvalSettings(
+        task=canonical_task(options.task),
+        model=resolve_model(options.model),
+        targets=targets,
+        arms=tuple(options.arms),
+        samples=options.samples,
+        limit=options.limit,
+        out=options.out,
+        task_args=_pairs("-T", options.task_args, paths=True),
+        model_args=_pairs("-M", options.model_args),
+        model_base_url=options.model_base_url,
+        ask_confidence=options.ask_confidence,
+        note_in_dataset=options.note_in_dataset,
+        headline=options.scorer,
+        temperature=options.temperature,
+        max_tokens=options.max_tokens,
+        max_connections=options.max_connections,
+        logprobs=options.logprobs,
+    )
+    from wager.evals.progress import Progress
+    from wager.evals.run import run as run_eval
+    from wager.metrics.results import to_json
+    from wager.metrics.summary import summarise
+
+    started = time.time()
+    collected = run_eval(settings, fresh=options.fresh, progress=Progress())
+    seconds = time.time() - started
+    summary = summarise(collected.table, [target.t for target in targets], tie=options.tie)
+    result = {
+        "schema": summary.schema,
+        "task": settings.task,
+        "model": settings.model,
+        **to_json(summary),
+        "run": _facts(collected, seconds),
+    }
+    written = _write(settings, collected, summary, result, started, seconds)
+    if options.json:
+        print(json.dumps(result, indent=1, allow_nan=False))
+    else:
+        print(_text(settings, collected, summary, written))
+    if collected.errors:
+        message, count = collected.errors[0]
+        total = sum(number for _, number in collected.errors)
+        print(f"wager: {total} answers failed ({count} x {message}); the same command asks for them again", file=sys.stderr)
+    if collected.missing:
+        print(f"wager: {collected.missing} answers are still missing; the same command goes on", file=sys.stderr)
+    return 1 if collected.errors or collected.missing else 0
+
+
+def _pairs(option: str, given: list[str], *, paths: bool = False) -> dict[str, Any]:
+    """``name=value`` options; a value that is JSON is read as JSON, else it is text. A file that exists gets its absolute path."""
+    values: dict[str, Any] = {}
+    for pair in given:
+        name, equals, text = pair.partition("=")
+        if not equals or not name:
+            raise UsageError(f"{option} takes name=value, got {pair!r}")
+        try:
+            values[name.strip()] = json.loads(text)
+        except json.JSONDecodeError:
+            values[name.strip()] = str(Path(text).resolve()) if paths and Path(text).is_file() else text
+    return values
+
+
+def _facts(collected: Collected, seconds: float) -> dict[str, Any]:
+    return {
+        "seconds": round(seconds, 2),
+        "calls": collected.calls,
+        "missing": collected.missing,
+        "tokens_in": collected.tokens_in,
+        "tokens_cached": collected.tokens_cached,
+        "tokens_out": collected.tokens_out,
+        "cost": collected.cost,
+        "scorer": collected.headline,
+        "conflicts": [{"line": line, "prompts": count} for line, count in collected.conflicts],
+        "errors": [{"message": message, "answers": count} for message, count in collected.errors],
+    }
+
+
+def _write(
+    settings: EvalSettings, collected: Collected, summary: Summary, result: dict[str, Any], started: float, seconds: float
+) -> list[Path]:
+    from wager.report import RunInfo, write_report
+
+    folder = settings.folder
+    collected.table.write(folder / "answers.parquet")
+    try:
+        (folder / "results.json").write_text(json.dumps(result, indent=1, allow_nan=False), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"cannot write {str(folder / 'results.json')!r}: {error.strerror}") from error
+    metadata = collected.table.metadata
+    info = RunInfo(
+        task=settings.task,
+        model=settings.model,
+        command=shlex.join(["wager", *sys.argv[1:]]),
+        started=started,
+        seconds=seconds,
+        calls=collected.calls,
+        tokens_in=collected.tokens_in,
+        tokens_cached=collected.tokens_cached,
+        tokens_out=collected.tokens_out,
+        cost=collected.cost,
+        versions=metadata["packages"],
+        prompt_version=metadata["prompt_version"],
+        settings={key: str(value) for key, value in settings.identity.items() if value not in (None, {}, False)},
+        conflicts=collected.conflicts,
+    )
+    write_report(folder / "report.html", summary, collected.table, info)
+    return [folder / "report.html", folder / "answers.parquet", folder / "results.json", folder / "logs"]
+
+
+def _text(settings: EvalSettings, collected: Collected, summary: Summary, written: list[Path]) -> str:
+    """The table for the terminal."""
+    first = next(iter(summary.groups), None)
+    invented = first.unanswerable.get("n", 0) if first else 0
+    lines = [
+        f"{settings.task} on {settings.model}: {first.n_items if first else 0} items"
+        + (f", and {invented} without an answer" if invented else "")
+    ]
+    lines.append("")
+    rows: list[tuple[str, ...]] = [("arm", "t", "answered", "right if answered", "score", "95 %", "always answer", "left out")]
+    for group in summary.groups:
+        for target in group.score:
+            rows.append(_row(group, target))
+    lines += _columns(rows)
+    lines += ["", 'score: +1 right, -t/(1-t) wrong, 0 for "I don\'t know"; always saying it scores 0 at every t']
+    for group in summary.groups:
+        share = group.unanswerable.get("abstention_rate")
+        if share is not None and not isinstance(share, int | dict):
+            arm = f"{group.by['arm']}" + (f" t={group.by['target']:g}" if group.by["target"] is not None else "")
+            lines.append(f"nothing to know (invented): {arm} abstained on {_percent(share)} of {share.n}")
+    for line, count in collected.conflicts[:3]:
+        lines.append(f"the benchmark's own prompt orders an answer ({count} prompts; the note overrides it): {line[:120]!r}")
+    lines += [f"note: {note}" for note in summary.notes]
+    lines += ["", *(f"wrote {path}" for path in written)]
+    return "\n".join(lines)
+
+
+def _row(group: Group, target: str) -> tuple[str, ...]:
+    score = group.score[target]
+    out = {outcome: n for outcome, n in group.counts.items() if outcome in ("unparsed", "failed", "ungraded") and n}
+    return (
+        str(group.by["arm"]),
+        target,
+        _percent(group.answered),
+        _percent(group.accuracy_answered),
+        _number(score.value),
+        "-" if score.low is None or score.high is None else f"[{score.low:+.2f}, {score.high:+.2f}]",
+        _number(group.always_answer[target].value) if target in group.always_answer else "-",
+        ", ".join(f"{n} {outcome}" for outcome, n in out.items()) or "0",
+    )
+
+
+def _percent(estimate: Estimate) -> str:
+    return "-" if estimate.value is None else f"{100 * estimate.value:.0f} %"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:+.2f}"
+
+
+def _columns(rows: list[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.ljust(width) if column in (0, 7) else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

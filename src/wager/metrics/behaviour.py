@@ -1,0 +1,105 @@
+"""Behavioural calibration: do the acts of a model follow the targets that it is told?
+
+Kalai et al. (2025), sec. 4.2: at target t the best behaviour is the most useful answer in which the model is more than t confident,
+else "I don't know". Nobody need state a number: accuracy and abstention across targets tell. That the accuracy of given answers is
+at least t is necessary only (a model that never answers passes), so what was held back is checked too.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binom
+
+from wager.metrics.intervals import clopper_pearson, rate_estimate
+from wager.metrics.results import Cell, Estimate
+
+__all__ = ["Acts", "check_cells", "order_breaks"]
+
+LEVEL = 0.05
+"""Chance, over all cells of one kind together, that a cell of a calibrated model is said to fail (Holm 1979)."""
+
+
+@dataclass(frozen=True)
+class Acts:
+    """What was done at one target, on series of the same items and samples. All arrays have shape (N,), N series."""
+
+    answered: NDArray[np.bool_]
+    """Whether the series' reply at this target is an answer."""
+    abstained: NDArray[np.bool_]
+    """Whether it is an abstention; neither where there is no verdict."""
+    credit: NDArray[np.float64]
+    """Credit in [0, 1], NaN where not answered."""
+
+
+def check_cells(acts: Mapping[float, Acts], forced: NDArray[np.float64] | None, items: NDArray[np.intp]) -> tuple[Cell, ...]:
+    """The checks at every target and between neighbours.
+
+    Args:
+        acts: by target, on the same series.
+        forced: shape (N,), credit of each series where the model was made to answer (or asked without a target), NaN where it gave no
+            answer; None if there was no such run, and the abstained cells are then empty.
+        items: shape (N,), the item of each series: what is independent.
+    """
+    targets = sorted(acts)
+    answered = [_cell("answered", t, 1.0, acts[t].credit[acts[t].answered], items[acts[t].answered], t) for t in targets]
+    between = []
+    for low, high in itertools.pairwise(targets):
+        held = acts[low].answered & acts[high].abstained
+        between.append(_cell("between", low, high, acts[low].credit[held], items[held], low))
+    abstained = []
+    for t in targets:
+        if t > 0:
+            known = acts[t].abstained & ~np.isnan(forced) if forced is not None else np.zeros(len(items), dtype=bool)
+            out = int(acts[t].abstained.sum() - known.sum())
+            values = forced[known] if forced is not None else np.zeros(0)
+            abstained.append(_cell("abstained", 0.0, t, values, items[known], t, out))
+    return tuple(cell for kind in (answered, between, abstained) for cell in _judged(kind))
+
+
+def _cell(
+    kind: str, low: float, high: float, credit: NDArray[np.float64], items: NDArray[np.intp], target: float, out: int = 0
+) -> tuple[Cell, float]:
+    """The cell without its judgement, and the probability of so bad a value if the accuracy were just allowed."""
+    n, size = len(credit), len(np.unique(items))
+    if n == 0:
+        return Cell(kind, low, high, Estimate(None, n=0, n_excluded=out, reason="no such answers"), None, target), 1.0
+    value = float(credit.mean())
+    bounds = clopper_pearson(value * size, size)
+    cell = Cell(kind, low, high, Estimate(value, *bounds, n, out), None, target)
+    if value < low:
+        return cell, float(binom.cdf(np.floor(value * size + 1e-9), size, low))
+    if value > high:
+        return cell, float(binom.sf(np.ceil(value * size - 1e-9) - 1, size, high))
+    return replace(cell, holds=True), 1.0
+
+
+def _judged(cells: Sequence[tuple[Cell, float]]) -> list[Cell]:
+    """Holm's step-down over the cells of one kind that have answers."""
+    made = [cell for cell, _ in cells]
+    tested = sorted((p, at) for at, (cell, p) in enumerate(cells) if cell.accuracy.n)
+    for rank, (p, at) in enumerate(tested):
+        if p > LEVEL / (len(tested) - rank):
+            break
+        made[at] = replace(made[at], holds=False)
+    return made
+
+
+def order_breaks(acts: Mapping[float, Acts], items: NDArray[np.intp]) -> Estimate:
+    """Share of series that answer at some target after abstaining at a lower one; series with a verdict at fewer than two targets
+    are left out and counted."""
+    targets = sorted(acts)
+    held = np.zeros(len(items), dtype=bool)
+    broken = np.zeros(len(items), dtype=bool)
+    seen = np.zeros(len(items), dtype=int)
+    for t in targets:
+        broken |= held & acts[t].answered
+        held |= acts[t].abstained
+        seen += acts[t].answered | acts[t].abstained
+    used = seen >= 2
+    clusters = items[used] if len(np.unique(items)) < len(items) else None
+    return rate_estimate(broken[used], clusters=clusters, n_excluded=int((~used).sum()), empty="fewer than two targets")

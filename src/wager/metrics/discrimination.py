@@ -1,0 +1,51 @@
+"""Discrimination: do right answers have more confidence than wrong ones, whatever the numbers mean?"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.stats import rankdata
+
+from wager.errors import DataError
+from wager.metrics.intervals import Z
+from wager.metrics.results import Estimate
+
+__all__ = ["auroc"]
+
+
+def auroc(correct: ArrayLike, confidence: ArrayLike, *, n_excluded: int = 0) -> Estimate:
+    """Probability that a right answer has more confidence than a wrong one; ties count one half. In [0, 1], 0.5 is chance.
+
+    Mid-ranks; the interval is DeLong's (DeLong, DeLong and Clarke-Pearson 1988), kept within [0, 1]. With a constant confidence the
+    value is 0.5 and says nothing: the reason says so.
+
+    Args:
+        correct: shape (N,), credit in [0, 1]; at least one half counts as right.
+        confidence: shape (N,), any increasing scale.
+        n_excluded: answers without this confidence, carried into the result.
+
+    Returns:
+        No value if all answers are right, or all wrong.
+
+    >>> auroc([0, 1, 0, 1], [0.1, 0.4, 0.4, 0.9]).value
+    0.875
+    """
+    right, sure = np.asarray(correct, dtype=np.float64) >= 0.5, np.asarray(confidence, dtype=np.float64)
+    if right.shape != sure.shape:
+        raise DataError(f"correct has shape {right.shape}, confidence has shape {sure.shape}; they describe the same answers")
+    if np.isnan(sure).any():
+        raise DataError("a confidence is NaN; leave out what is unknown and count it")
+    m, k = int(right.sum()), int((~right).sum())
+    if m == 0 or k == 0:
+        one = "no answers" if m + k == 0 else f"all {m + k} answers are {'right' if m else 'wrong'}"
+        return Estimate(None, n=m + k, n_excluded=n_excluded, reason=f"{one}: there is nothing to tell apart")
+    ranks = rankdata(sure)
+    value = float((ranks[right].sum() - m * (m + 1) / 2) / (m * k))
+    if np.ptp(sure) == 0:
+        return Estimate(value, n=m + k, n_excluded=n_excluded, reason="every answer has the same confidence")
+    if m < 2 or k < 2:
+        return Estimate(value, n=m + k, n_excluded=n_excluded, reason="one right or wrong answer alone gives no interval")
+    of_right = (ranks[right] - rankdata(sure[right])) / k
+    of_wrong = 1 - (ranks[~right] - rankdata(sure[~right])) / m
+    half = Z * float(np.sqrt(of_right.var(ddof=1) / m + of_wrong.var(ddof=1) / k))
+    return Estimate(value, max(0.0, value - half), min(1.0, value + half), m + k, n_excluded)

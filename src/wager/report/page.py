@@ -1,0 +1,81 @@
+"""The page: one HTML file that needs no network, with charts, tables and a browser of the single answers."""
+
+from __future__ import annotations
+
+import os
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from wager.errors import MissingExtraError, OutputError
+from wager.metrics.results import Summary
+from wager.report.browse import answer_columns
+from wager.report.info import RunInfo
+from wager.table import AnswerTable
+
+__all__ = ["write_report"]
+
+
+def write_report(path: str | os.PathLike[str], summary: Summary, table: AnswerTable, info: RunInfo) -> None:
+    """Writes the report; an existing file is replaced only once the new one is complete.
+
+    Args:
+        path: the HTML file.
+        summary: the numbers; shown, never recomputed.
+        table: the single answers behind them.
+        info: how they were made.
+
+    Raises:
+        MissingExtraError: Altair or vl-convert is not installed.
+        OutputError: the file cannot be written.
+    """
+    page = _page(summary, table, info)
+    path = Path(path)
+    part = path.with_name(path.name + ".part")
+    try:
+        # A half of a surrogate pair can come in with a command line; it has no UTF-8 form.
+        part.write_text(page, encoding="utf-8", errors="xmlcharrefreplace")
+        part.replace(path)
+    except OSError as error:
+        raise OutputError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
+
+
+def _page(summary: Summary, table: AnswerTable, info: RunInfo) -> str:
+    try:
+        from wager.report.charts import Chart, house
+        from wager.report.embed import data_json, policy, vega_bundle
+        from wager.report.sections import how_made, results
+    except ModuleNotFoundError as error:
+        if error.name not in ("altair", "vl_convert"):
+            raise
+        raise MissingExtraError("altair", "report", "the report page") from error
+    data = [f'<script type="application/json" id="answer-data">{data_json(answer_columns(table))}</script>']
+
+    def draw(chart: Chart, good: str, further: str) -> str:
+        name = f"chart-{len(data)}"
+        spec: dict[str, Any] = house(chart.properties(width="container")).to_dict()
+        data.append(f'<script type="application/json" id="{name}">{data_json(spec)}</script>')
+        return (
+            f'<figure><figcaption><span class="good"><b>Good:</b> {escape(good)}</span><br><span class="small">{escape(further)}</span>'
+            f'</figcaption><div class="chart" data-chart="{name}"></div></figure>'
+        )
+
+    sections = results(summary, info, draw)
+    bundle, charts, browser = vega_bundle(), _text("charts.js"), _text("browser.js")
+    return Template(_text("page.html")).substitute(
+        policy=escape(policy([bundle, charts, browser])),
+        title=escape(f"{info.task} · {info.model} · wager"),
+        style=_text("page.css"),
+        sections=sections,
+        made=how_made(summary, info),
+        data="\n".join(data),
+        bundle=bundle,
+        charts=charts,
+        browser=browser,
+    )
+
+
+def _text(name: str) -> str:
+    return (files("wager.report") / name).read_text(encoding="utf-8")

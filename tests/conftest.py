@@ -1,0 +1,24 @@
+"""Shared by all tests: where the real data is, and what to do where something real is missing."""
+
+import os
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+DATA = Path(os.environ.get("WAGER_TEST_DATA", Path(__file__).parent.parent.parent / "shared" / "data"))
+
+
+def absent(what: str) -> NoReturn:
+    """Skips on a newcomer's machine; in CI everything real must be there."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what} is absent, and CI must have it")
+    pytest.skip(f"{what} is absent")
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of real public data."""
+    if not DATA.is_dir():
+        absent(f"the test data at {DATA}")
+    return DATA
