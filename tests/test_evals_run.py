@@ -169,7 +169,7 @@ BAD = [
     (["capitals", "--targets", "75"], "75 percent is written 0.75"),
     (["capitals", "--targets", "0.5", "0.5"], "the confidence target 0.5 is given twice"),
     (["capitals", "--targets", "half"], "a confidence target is a number in [0, 1), got 'half'"),
-    (["capitals", "--arms", "opened"], "no arm named 'opened'; did you mean 'open'?"),
+    (["capitals", "--arms", "opened"], "no arm named 'opened'; did you mean 'open' or 'closed'?"),
     (["capitals", "--samples", "0"], "--samples is at least 1, got 0"),
     (["capitals", "--arms", "consistency", "--samples", "1"], "give --samples 2 or more"),
     (["capitals", "-T", "n"], "-T takes name=value, got 'n'"),

@@ -67,7 +67,8 @@ class Page:
         """Waits until it holds. Playwright's own waiting evaluates strings in the page, which the page's policy forbids."""
         end = time.monotonic() + 30
         while not self.page.evaluate(condition):
-            assert time.monotonic() < end, f"{condition} does not hold: {self.count()}; {self.complaints}"
+            assert self.complaints == []
+            assert time.monotonic() < end, f"{condition} does not hold: {self.count()}"
             self.page.wait_for_timeout(20)
 
     def shown(self, count: str) -> None:
@@ -152,7 +153,7 @@ def test_hostile_text_is_shown_as_it_is(chromium: Any, hostile: Path, text: str)
 def test_hostile_names_reach_the_charts_as_text(chromium: Any, hostile: Path) -> None:
     opened = Page(chromium, hostile)
     drawn = opened.page.evaluate("[...document.querySelectorAll('.chart svg')].map(s => s.textContent).join('\\n')")
-    assert HOSTILE[0] in drawn
+    assert "<script>window" in drawn  # long labels end with an ellipsis
     assert opened.page.locator(".chart svg a, .chart svg script, .chart svg image").count() == 0
 
 

@@ -71,7 +71,7 @@ def add_parser(verbs: Any) -> None:  # Any: argparse names its subparsers' type 
 
 
 def run(options: argparse.Namespace) -> int:
-    """Parses, runs, prints."""
+    """Parses, runs, prints. A run that the user stopped is reported as far as it came."""
     targets = targets_from(options.targets)
     try:
         from wager.evals.resolve import canonical_task, resolve_model
@@ -122,6 +122,8 @@ def run(options: argparse.Namespace) -> int:
         message, count = collected.errors[0]
         total = sum(number for _, number in collected.errors)
         print(f"wager: {total} answers failed ({count} x {message}); the same command asks for them again", file=sys.stderr)
+    if collected.interrupted:
+        raise KeyboardInterrupt
     if collected.missing:
         print(f"wager: {collected.missing} answers are still missing; the same command goes on", file=sys.stderr)
     return 1 if collected.errors or collected.missing else 0

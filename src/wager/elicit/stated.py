@@ -1,23 +1,42 @@
-"""A confidence that the model wrote as a number: the closing line ``CONFIDENCE: 0.8`` that the note asks for."""
+"""A confidence that the model wrote as a number: the closing line ``CONFIDENCE: 0.8`` that the note asks for.
+
+Verbalised numeric confidence, as in Tian et al. (2023), arXiv 2305.14975. It is one source among several and wants a calibrator.
+Words ("high") are another source and are no number here.
+"""
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 __all__ = ["Stated", "stated_confidence", "strip_stated"]
 
-LINE = re.compile(
-    r"^[ \t>*_#`\-]{0,8}(?:(?:my|overall|final|stated)[ \t]{1,4})?confidence(?:[ \t]{1,4}(?:level|score|estimate))?[ \t*_`]{0,6}"
-    r"(?:[:=][ \t*_`]{0,6}|[ \t]{1,4}is[ \t]{1,4})(?P<value>[^\n]{1,60})$",
-    re.IGNORECASE | re.MULTILINE,
+Problem = Literal["absent", "not a number", "out of range", "contradictory"]
+
+LABEL = (
+    r"(?:(?:my|your|overall|final|stated|answer)[ \t]{1,4}){0,2}confidence(?:[ \t]{1,4}(?:level|score|estimate|rating|probability))?"
+    r"(?:[ \t]{0,4}\([^()\n]{0,20}\))?[ \t*_`\"']{0,6}"
 )
-"""A line that is nothing but a confidence statement. "My confidence in the law is ..." has more words and stays."""
+NUMBERS = r"[^\w\n]{0,6}(?:(?:about|around|approximately|roughly|nearly)[ \t]{1,4})?[-−]?[.,]?\d[^\n]{0,160}"
+STATEMENT = re.compile(
+    rf"(?im)^[ \t>*_#`\-(\[\"']{{0,8}}{LABEL}(?:[:=：][ \t*_`\"']{{0,6}}(?P<value>{NUMBERS}|[^\n]{{1,40}})"
+    rf"|(?:[ \t]is|)[ \t]{{1,4}}(?P<plain>{NUMBERS})"
+    r"|[:=：][ \t*_`]{0,6}\n[ \t*_`]{0,6}(?P<below>[-−]?[.,]?\d[\d.,]{0,12}[ \t]?%?)[ \t*_`.]{0,6})$"
+    rf"|(?<=[.;,!?)\]*][ \t])[ \t*_`\"'(\[]{{0,6}}{LABEL}[:=：][ \t*_`]{{0,6}}(?P<inline>[-−]?[.,]?\d[\d.,%/ \t]{{0,14}}[^\w\n]{{0,6}})$"
+    rf"|[ \t]{{0,4}}\([ \t]{{0,4}}{LABEL}[:=：][ \t*_`]{{0,6}}(?P<bracketed>[-−]?[.,]?\d[\d.,%/ \t]{{0,14}})\)[.]?$"
+    r"|<confidence>(?P<tagged>[^<\n]{0,60})</confidence>"
+)
+"""A line that is nothing but a confidence statement, one that closes a line, or a tag. "My confidence in the law is ..." has more words."""
 
 NUMBER = re.compile(
-    r"^[^\w\-−.]{0,4}(?P<sign>[-−]?)(?P<number>\d+(?:[.,]\d+)?|[.,]\d+)[ \t]?(?:/[ \t]?(?P<of>\d+)|(?P<percent>%|percent\b))?",
+    r"(?P<sign>(?<!\d)[-−])?(?P<number>\d+(?:[.,]\d+)?|[.,]\d+)(?P<exponent>e[-+]?\d{1,3}\b)?"
+    r"(?:[ \t]?(?:/|out of)[ \t]?(?P<of>\d+(?:[.,]\d+)?)|[ \t]?(?P<percent>%|percent\b|per cent\b))?",
     re.IGNORECASE,
 )
+BOUND = re.compile(r"^[^\w]{0,4}(?:[<>≤≥]|(?:at least|at most|more than|less than|over|under|above|below)\b)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -26,61 +45,72 @@ class Stated:
 
     value: float | None
     """The probability in [0, 1]; None if the reply states none that can be read."""
-    problem: str | None = None
-    """Why there is none: ``absent``, ``not a number``, ``out of range`` or ``contradictory``."""
-    spans: tuple[tuple[int, int], ...] = ()
-    """(start, end) of each confidence line in the reply."""
+    start: int | None = None
+    """First character of the last confidence statement in the reply; None if there is none."""
+    end: int | None = None
+    """One past its last character."""
+    problem: Problem | None = None
+    """Why there is no value: ``absent``, ``not a number``, ``out of range`` or ``contradictory``."""
 
 
 def stated_confidence(reply: str) -> Stated:
-    """The confidence that the reply states in lines of its own.
+    """The confidence that the reply states in a line of its own (or at the end of a line, or in a ``<confidence>`` tag).
 
-    ``95%``, ``95``, ``0.95``, ``0,95``, ``.9.``, ``9/10`` and ``**0.9**`` are read; a number in (1, 100] without a percent sign is
-    a percentage. Words ("high") are another source and are ``not a number`` here. Lines that state different numbers contradict.
+    ``95%``, ``95``, ``0.95``, ``0,95``, ``.9.``, ``9/10``, ``9 out of 10`` and ``**0.9**`` are read; a bare number in (1, 100] is a
+    percentage. Numbers that differ, in one statement ("0.7-0.8") or in several, are ``contradictory``; a bound ("> 0.9") is
+    ``not a number``. A readable statement next to an unreadable one (the echoed ``CONFIDENCE: p``) counts.
 
     >>> stated_confidence("Lima\\nCONFIDENCE: 95%").value
     0.95
     >>> stated_confidence("Lima\\nConfidence: high").problem
     'not a number'
     """
-    matches = list(LINE.finditer(reply))
-    spans = tuple(match.span() for match in matches)
+    matches = list(STATEMENT.finditer(reply))
     if not matches:
-        return Stated(None, "absent")
-    read = [_number(match.group("value")) for match in matches]
-    values = {value for value in read if isinstance(value, float)}
-    if len(values) > 1:
-        return Stated(None, "contradictory", spans)
-    if values:
-        return Stated(values.pop(), None, spans)
-    return Stated(None, next(problem for problem in read if isinstance(problem, str)), spans)
+        return Stated(None, problem="absent")
+    start, end = matches[-1].span()
+    read = [_probabilities(value) for match in matches for value in match.groupdict().values() if value is not None]
+    values = [value for found in read for value in found]
+    if any(not 0 <= value <= 1 for value in values):
+        return Stated(None, start, end, "out of range")
+    if not values:
+        return Stated(None, start, end, "not a number")
+    if max(values) - min(values) > 1e-9:
+        return Stated(None, start, end, "contradictory")
+    return Stated(values[0], start, end)
 
 
 def strip_stated(reply: str) -> str:
-    """The reply without its confidence lines, and without the blank end that they leave.
+    r"""The reply without its confidence statements, and without the blank end (or beginning) that they leave.
 
-    A line that stays makes graders that look at the end of a reply fail right answers.
+    A line that stays makes graders that look at the end of a reply fail right answers. A reply that states none comes back as it is.
+
+    >>> strip_stated("ANSWER: B\nCONFIDENCE: 0.8")
+    'ANSWER: B'
     """
-    stated = stated_confidence(reply)
-    if not stated.spans:
-        return reply
     kept, last = [], 0
-    for start, end in stated.spans:
+    for start, end in (match.span() for match in STATEMENT.finditer(reply)):
         kept.append(reply[last:start])
-        last = end
-    return "".join([*kept, reply[last:]]).strip()
+        last = end + (reply.startswith("\n", end) and (start == 0 or reply[start - 1] == "\n"))
+    if not last:
+        return reply
+    text = "".join([*kept, reply[last:]]).rstrip()
+    return text if kept[0].strip() else text.lstrip("\n")
 
 
-def _number(text: str) -> float | str:
-    found = NUMBER.match(text.strip())
-    if not found:
-        return "not a number"
-    value = float(found.group("number").replace(",", "."))
-    if found.group("sign"):
-        return "out of range"
-    if found.group("of"):
-        whole = float(found.group("of"))
-        value = value / whole if whole else 2.0
-    elif found.group("percent") or 1 < value <= 100:
-        value /= 100
-    return value if 0 <= value <= 1 else "out of range"
+def _probabilities(text: str) -> Iterator[float]:
+    """Every number of a statement as a probability; one below 0 or above 1 (as a share) is passed on for the caller to refuse."""
+    if BOUND.match(text):
+        return
+    for found in NUMBER.finditer(text):
+        value = _decimal(found.group("number") + (found.group("exponent") or ""))
+        if found.group("of"):
+            whole = _decimal(found.group("of"))
+            value = value / whole if whole else math.inf
+        elif found.group("percent") or 1 < value <= 100:
+            value /= 100
+        yield -value if found.group("sign") and value else value
+
+
+def _decimal(text: str) -> float:
+    return float(text.replace(",", "."))

@@ -28,6 +28,8 @@ class Collected:
     """One row per item, sample, arm and stated target."""
     missing: int
     """Answers that were planned and not asked for yet."""
+    interrupted: bool
+    """Whether the run was stopped by the user."""
     calls: int
     """Samples that were run."""
     tokens_in: int
@@ -57,7 +59,8 @@ def collect(logs: Path, settings: EvalSettings, items: Sequence[str]) -> Collect
     wanted = set(items)
     answers: list[Answer] = []
     samples: list[EvalSample] = []
-    for target, log in _latest(logs, settings).items():
+    found = _latest(logs, settings)
+    for target, log in found.items():
         of_run = [sample for sample in log.samples or [] if str(sample.id) in wanted and sample.epoch <= settings.k]
         samples += of_run
         answers += [_answer(sample, settings, target) for sample in of_run]
@@ -82,6 +85,7 @@ def collect(logs: Path, settings: EvalSettings, items: Sequence[str]) -> Collect
     return Collected(
         table=table,
         missing=len(items) * settings.k * len(settings.stated_targets) - len(samples),
+        interrupted=any(log.status == "cancelled" for log in found.values()),
         calls=len(samples),
         tokens_in=sum(u.input_tokens + (u.input_tokens_cache_read or 0) + (u.input_tokens_cache_write or 0) for u in usage),
         tokens_cached=sum(u.input_tokens_cache_read or 0 for u in usage),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import re
 import shutil
@@ -124,7 +125,7 @@ def _run_set(settings: EvalSettings, plan: Plan, logs: Path) -> None:
     options: dict[str, Any] = {
         "temperature": settings.sampling,
         "max_tokens": settings.max_tokens,
-        "max_connections": settings.max_connections,
+        "max_connections": settings.max_connections or (plan.model.api.max_connections() if settings.is_local else None),
     }
     if settings.wants_logprobs:
         options |= {"logprobs": True, "top_logprobs": 1}
@@ -149,9 +150,10 @@ def _run_set(settings: EvalSettings, plan: Plan, logs: Path) -> None:
 
 @contextlib.contextmanager
 def _one_line_errors(settings: EvalSettings) -> Iterator[None]:
-    """Inspect's errors before and between samples, as ours."""
+    """Inspect's errors before and between samples, as ours; its banner (standard output is for results) is not shown."""
     try:
-        yield
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
     except (WagerError, KeyboardInterrupt):
         raise
     except SystemExit as stop:

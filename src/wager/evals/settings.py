@@ -98,14 +98,19 @@ class EvalSettings:
             return self.temperature
         if self.k > 1:
             return 1.0
-        return 0.0 if self.model.startswith(("embedded/", "gguf/")) else None
+        return 0.0 if self.is_local else None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the model runs in this process."""
+        return self.model.startswith(("embedded/", "gguf/"))
 
     @property
     def wants_logprobs(self) -> bool:
         """Whether to ask for log-probabilities: where asked, or where the provider is known to give them at no cost."""
         if self.logprobs is not None:
             return self.logprobs
-        return self.model.startswith(("embedded/", "gguf/", "hf/", "vllm/", "sglang/", "llama-cpp-python/"))
+        return self.is_local or self.model.startswith(("hf/", "vllm/", "sglang/", "llama-cpp-python/"))
 
     @property
     def identity(self) -> dict[str, Any]:

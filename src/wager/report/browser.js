@@ -194,7 +194,10 @@
     clearTimeout(waiting);
     waiting = setTimeout(filter, 150);
   });
-  element("filters").addEventListener("change", filter);
+  element("filters").addEventListener("change", (event) => {
+    // The text field has its own listener; its "change" comes when it loses the focus, in the middle of a click on a row.
+    if (event.target !== element("filter-text")) filter();
+  });
   element("filters").addEventListener("submit", (event) => event.preventDefault());
   element("filters").addEventListener("reset", () => {
     state.item = null;

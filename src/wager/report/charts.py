@@ -7,7 +7,7 @@ the picture can each set their own.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import altair as alt
 
@@ -36,11 +36,26 @@ __all__ = [
     "unknown_chart",
 ]
 
-Chart = alt.Chart | alt.LayerChart | alt.HConcatChart
+Chart = alt.Chart | alt.LayerChart | alt.FacetChart | alt.HConcatChart
 
 ARMS = {"closed": "#c2410c", "open": "#1d4ed8", "consistency": "#047857"}
 OTHER = "#7e22ce"
-BASELINES = {ALWAYS_ANSWER: ("#57534e", [7, 4]), ALWAYS_ABSTAIN: ("#57534e", [1.5, 3]), ORACLE: ("#a16207", [7, 3, 1.5, 3])}
+
+
+class Stroke(NamedTuple):
+    """How a baseline is drawn."""
+
+    colour: str
+    """As CSS writes it."""
+    dash: list[float]
+    """Lengths of strokes and gaps in pixels."""
+
+
+BASELINES = {
+    ALWAYS_ANSWER: Stroke("#57534e", [7, 4]),
+    ALWAYS_ABSTAIN: Stroke("#57534e", [1.5, 3]),
+    ORACLE: Stroke("#a16207", [7, 3, 1.5, 3]),
+}
 OUTCOMES = {
     "correct": "#0f766e",
     "abstained": "#b9c2cc",
@@ -59,25 +74,26 @@ def house(chart: Chart, *, size: int = 12) -> Chart:
     """The look that all charts share; ``size`` is the text size in pixels."""
     font = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
     axis: dict[str, Any] = {"labelFontSize": size, "titleFontSize": size, "titleFontWeight": "normal", "labelColor": "#333"}
-    return (
+    looked: Chart = (
         chart.configure(font=font, background="#ffffff")
         .configure_view(stroke=None)
         .configure_axis(gridColor="#e7e5e4", domainColor="#a8a29e", tickColor="#a8a29e", titleColor="#333", labelLimit=160, **axis)
         .configure_legend(labelFontSize=size, titleFontSize=size, titleFontWeight="normal", labelLimit=200, symbolStrokeWidth=2)
         .configure_title(fontSize=size + 2, fontWeight=600, anchor="start", offset=10, subtitleFontSize=size, subtitleColor="#57534e")
     )
+    return looked
 
 
 def score_chart(groups: Sequence[Group], *, height: int = 340) -> Chart:
     """Score against target: arms with bands, baselines dashed, on an axis that gives small and large losses room."""
     rows, base = score_rows(groups), baseline_rows(groups)
     arms = list(dict.fromkeys(row["series"] for row in rows))
-    names = arms + [name for name in BASELINES if any(row["series"] == name for row in base)]
-    colours = [ARMS.get(arm, OTHER) for arm in arms] + [BASELINES[name][0] for name in names[len(arms) :]]
+    drawn = [name for name in BASELINES if any(row["series"] == name for row in base)]
+    names, colours = [*arms, *drawn], [*(ARMS.get(arm, OTHER) for arm in arms), *(BASELINES[name].colour for name in drawn)]
     colour = _series(names, colours, symbol="stroke", columns=3)
     dash = alt.StrokeDash(
         "series:N",
-        scale=alt.Scale(domain=names, range=[[1, 0]] * len(arms) + [BASELINES[n][1] for n in names[len(arms) :]]),
+        scale=alt.Scale(domain=names, range=[*([1, 0] for _ in arms), *(BASELINES[name].dash for name in drawn)]),
         legend=_legend("stroke", 3),
     )
     x, y = _target_axis([row["t"] for row in rows]), _score_axis([*rows, *base])
@@ -86,18 +102,18 @@ def score_chart(groups: Sequence[Group], *, height: int = 340) -> Chart:
     band = arm.mark_area(opacity=0.16).encode(y=alt.Y("low:Q"), y2="high:Q")
     bars = arm.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q"), y2="high:Q")
     layers = alt.layer(band, lines, bars, arm.mark_point(filled=True, size=70, opacity=1))
-    return layers.properties(height=height, description="Score against confidence target, for each arm and three baselines")
+    return _titled(layers, height=height, description="Score against confidence target, for each arm and three baselines")
 
 
 def outcome_chart(groups: Sequence[Group], *, step: int = 34) -> Chart:
     """Outcomes by arm and stated target, as shares of all answers to answerable items."""
+    # Rows keep the order of the data (`sort=None`): an explicit order would become an expression that holds the names.
     seen = [name for name in OUTCOMES if list(OUTCOMES).index(name) < 3 or any(group.counts.get(name) for group in groups)]
-    order = [group_name(group) for group in groups]
     bars = (
         alt.Chart(alt.InlineData(values=outcome_rows(groups, seen)))
         .mark_bar(stroke="#ffffff", strokeWidth=0.5)
         .encode(
-            y=alt.Y("group:N", sort=order, title=None),
+            y=alt.Y("group:N", sort=None, title=None),
             x=alt.X("count:Q", stack="normalize", title="Share of the answers", axis=SHARE),
             color=_series(seen, [OUTCOMES[name] for name in seen], field="outcome", symbol="square", columns=3),
             order=alt.Order("rank:Q"),
@@ -109,7 +125,7 @@ def outcome_chart(groups: Sequence[Group], *, step: int = 34) -> Chart:
             ],
         )
     )
-    return bars.properties(height=step * len(groups), description="Share of each outcome, for each arm and stated target")
+    return _titled(bars, height=step * len(groups), description="Share of each outcome, for each arm and stated target")
 
 
 def behaviour_chart(behaviour: Behaviour, *, height: int = 320) -> Chart:
@@ -128,7 +144,7 @@ def behaviour_chart(behaviour: Behaviour, *, height: int = 320) -> Chart:
         points.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q"), y2="high:Q"),
         points.mark_point(filled=True, size=90, opacity=1).encode(y=y),
     )
-    return layers.properties(height=height, description="Accuracy of answered and of declined questions against the stated target")
+    return _titled(layers, height=height, description="Accuracy of answered and of declined questions against the stated target")
 
 
 def reliability_chart(quality: ConfidenceQuality, *, height: int = 260) -> Chart:
@@ -155,7 +171,7 @@ def reliability_chart(quality: ConfidenceQuality, *, height: int = 260) -> Chart
         points.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q"), y2="high:Q"),
         points.mark_point(filled=True, opacity=0.9).encode(y=y, size=alt.Size("n:Q", scale=alt.Scale(range=[30, 300]), legend=None)),
     )
-    return layers.properties(height=height, description="Accuracy against confidence")
+    return _titled(layers, height=height, description="Accuracy against confidence")
 
 
 def threshold_chart(found: Sequence[tuple[ConfidenceQuality, Group]], groups: Sequence[Group], *, height: int = 300) -> Chart:
@@ -167,7 +183,7 @@ def threshold_chart(found: Sequence[tuple[ConfidenceQuality, Group]], groups: Se
     ]
     seen = "open arm, as run"
     rows = [{**row, "series": seen} for row in score_rows([group for group in groups if stated_target(group) is not None])]
-    names = list(dict.fromkeys(row["series"] for row in curves))
+    names = list(dict.fromkeys(source_name(quality.source) for quality, _ in found))
     colours = ["#7e22ce", "#0e7490", "#b45309", "#be185d", "#4d7c0f", "#334155"][: len(names)]
     if rows:
         names, colours = [*names, seen], [*colours, ARMS["open"]]
@@ -182,7 +198,7 @@ def threshold_chart(found: Sequence[tuple[ConfidenceQuality, Group]], groups: Se
         observed.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q"), y2="high:Q"),
         observed.mark_point(filled=True, size=70, opacity=1).encode(y=y),
     )
-    return layers.properties(height=height, description="Score of answering only above a confidence threshold, against the threshold")
+    return _titled(layers, height=height, description="Score of answering only above a confidence threshold, against the threshold")
 
 
 def strata_chart(groups: Sequence[Group], names: Sequence[str], *, step: int = 34) -> Chart:
@@ -195,9 +211,8 @@ def strata_chart(groups: Sequence[Group], names: Sequence[str], *, step: int = 3
             estimate = group.strata.get(stratum, {}).get(metric)
             if estimate is not None and estimate.value is not None:
                 rows.append({"group": stratum, "series": kind, **_numbers(estimate)})
-    return _dots(rows, list(names), kinds, ["#0f766e", "#64748b"], step).properties(
-        description="Accuracy and abstention rate in each part of the task"
-    )
+    chart = _dots(rows, len(names), kinds, ["#0f766e", "#64748b"], step)
+    return _titled(chart, description="Accuracy and abstention rate in each part of the task")
 
 
 def unknown_chart(groups: Sequence[Group], *, step: int = 34) -> Chart:
@@ -208,22 +223,27 @@ def unknown_chart(groups: Sequence[Group], *, step: int = 34) -> Chart:
         for kind, estimate in zip(kinds, (group.abstention_rate, group.unanswerable.get("abstention_rate")), strict=True):
             if isinstance(estimate, Estimate) and estimate.value is not None:
                 rows.append({"group": group_name(group), "series": kind, **_numbers(estimate)})
-    order = [group_name(group) for group in groups]
-    chart = _dots(rows, order, kinds, ["#64748b", "#be185d"], step, title="Abstention rate")
-    return chart.properties(description="Abstention rate on questions with and without an answer, for each arm")
+    chart = _dots(rows, len(groups), kinds, ["#64748b", "#be185d"], step, title="Abstention rate")
+    return _titled(chart, description="Abstention rate on questions with and without an answer, for each arm")
 
 
-def _dots(rows: list[dict[str, Any]], order: list[str], kinds: list[str], colours: list[str], step: int, *, title: str = "Share") -> Any:
+def _dots(rows: list[dict[str, Any]], lines: int, kinds: list[str], colours: list[str], step: int, *, title: str = "Share") -> Chart:
     scale = alt.Scale(domain=[0, 1])
     chart = alt.Chart(alt.InlineData(values=rows)).encode(
-        y=alt.Y("group:N", sort=order, title=None, axis=alt.Axis(grid=True)),
-        yOffset=alt.YOffset("series:N", sort=kinds, scale=alt.Scale(paddingOuter=0.6)),
+        y=alt.Y("group:N", sort=None, title=None, axis=alt.Axis(grid=True)),
+        yOffset=alt.YOffset("series:N", sort=None, scale=alt.Scale(paddingOuter=0.6)),
         color=_series(kinds, colours, columns=1),
         tooltip=[alt.Tooltip("group:N", title="Group"), *_tooltip("Number", ".0%", target=False)],
     )
     bars = chart.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", title=title, scale=scale, axis=SHARE), x2="high:Q")
     points = chart.mark_point(filled=True, size=70, opacity=1).encode(x=alt.X("value:Q", title=title, scale=scale, axis=SHARE))
-    return alt.layer(bars, points).properties(height=step * max(1, len(order)))
+    return _titled(alt.layer(bars, points), height=step * max(1, lines))
+
+
+def _titled(chart: Chart, **properties: int | str) -> Chart:
+    # Altair's layered charts lose their type in `properties`.
+    titled: Chart = chart.properties(**properties)
+    return titled
 
 
 def _numbers(estimate: Estimate) -> dict[str, Any]:
@@ -265,7 +285,8 @@ def _score_axis(rows: Sequence[dict[str, Any]]) -> alt.Y:
 
 def _diagonal(x: alt.X, y: alt.Y) -> alt.Chart:
     ends = alt.InlineData(values=[{"x": at, "confidence": at, "value": at} for at in (0, 1)])
-    return alt.Chart(ends).mark_line(strokeDash=[6, 4], color="#57534e", strokeWidth=1.5).encode(x=x, y=y)
+    line: alt.Chart = alt.Chart(ends).mark_line(strokeDash=[6, 4], color="#57534e", strokeWidth=1.5).encode(x=x, y=y)
+    return line
 
 
 def _tooltip(series: str, form: str, *, target: bool = True) -> list[alt.Tooltip]:

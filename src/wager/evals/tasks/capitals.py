@@ -72,7 +72,7 @@ def _data(name: str) -> str:
 
 
 @task
-def capitals(n: int = 240, invented: int = 45, seed: int = 0) -> Task:
+def capitals(n: int = 200, invented: int = 40, seed: int = 0) -> Task:
     """ "What is the capital of X?"
 
     Args:
@@ -131,9 +131,11 @@ FIRST = re.compile(
     r"^(?P<name>[^\n]{1,60}?),? (?:is|was|serves as) (?:currently |indeed |officially )?(?:the|its|their) (?:\w+ ){0,2}capital",
     re.IGNORECASE,
 )
+SENTENCE = re.compile(r"^(?!it\b|it's\b|that\b|answer\b)\S[^.:]*? (?:is|are|was|were|has|have|lies|borders) ", re.IGNORECASE)
 FILLER = re.compile(
-    r"^(?:(?:the )?(?:city|town|village|municipality) (?:of|called|named)|called|known as|named|located (?:in|at)|found in|situated in|currently|actually|officially|"
-    r"indeed|now|formally|traditionally|probably|most likely|likely|possibly|perhaps|maybe|in|at|it is|it's|answer:?|the)\s+",
+    r"^(?:(?:the )?(?:city|town|village|municipality) (?:of|called|named)|called|known as|named|located (?:in|at)|found in|situated in|"
+    r"currently|actually|officially|indeed|now|formally|traditionally|probably|most likely|likely|possibly|perhaps|maybe|in|at|"
+    r"it is|it's|answer:?|the)\s+",
     re.IGNORECASE,
 )
 END = re.compile(
@@ -152,6 +154,8 @@ def claimed_capital(reply: str) -> str | None:
         claim = text[stated.end() :].strip()
     elif first:
         claim = first.group("name")
+    elif SENTENCE.search(text.split("\n")[0]):
+        return None  # a sentence about something else ("Belgium is a country in Europe.")
     else:
         claim = re.sub(r"^(?:(?:final )?answer|capital)\s*[:=]\s*", "", text, flags=re.IGNORECASE)
     for _ in range(3):
@@ -165,15 +169,15 @@ def claimed_capital(reply: str) -> str | None:
 
 
 def _judge(claim: str, accepted: list[str]) -> tuple[str, bool]:
-    """The answer as read from a claim, and whether it is right."""
+    """The answer as it stands in a claim, and whether it is right."""
+    end = END.search(claim)
+    answer = (claim[: end.start()] if end else claim).strip(" .\"'") or claim[:60]
     said = normalise(claim)
     for right in sorted(accepted, key=len, reverse=True):
         begins = re.match(rf"{re.escape(normalise(right))}(?!\w)", said)
         if begins:
-            return right, _other_is_accepted(claim, said[begins.end() :], accepted)
-    end = END.search(claim)
-    answer = (claim[: end.start()] if end else claim).strip(" .\"'")
-    return answer or claim[:60], False
+            return answer, _other_is_accepted(claim, said[begins.end() :], accepted)
+    return answer, False
 
 
 def _other_is_accepted(claim: str, rest: str, accepted: list[str]) -> bool:

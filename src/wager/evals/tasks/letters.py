@@ -92,13 +92,12 @@ def letter_count() -> Scorer:
 def counted(reply: str) -> int | None:
     """The number in a reply: alone, after "there are" and the like, else the first one; in digits or words up to ten."""
     text = re.sub(r"[*_`]", "", reply).lower()
-    words_or_digits = rf"(?P<number>\d+|{'|'.join(NUMBERS)})\b"
-    for pattern in (
-        rf"^\W*{words_or_digits}\W*$",
-        rf"\b(?:answer(?: is)?:?|there (?:is|are)|has|have|contains|appears|occurs|=)\W{{0,3}}(?:exactly |only |a total of |about )?{words_or_digits}",
-        rf"\b{words_or_digits}",
-    ):
+    number = rf"(?P<number>\d+|{'|'.join(NUMBERS)})\b"
+    plain = rf"(?P<number>\d+|{'|'.join(word for word in NUMBERS if word not in ('no', 'none', 'once', 'twice'))})\b"
+    said = r"\b(?:answer(?: is)?:?|there (?:is|are)|has|have|contains|appears|occurs|=)\W{0,3}(?:exactly |only |a total of |about )?"
+    for pattern in (rf"^\W*{number}\W*$", said + number, rf"\b{plain}"):
         found = re.search(pattern, text)
-        if found and (found.group("number") not in ("no", "none", "once", "twice") or pattern != rf"\b{words_or_digits}"):
-            return int(found.group("number")) if found.group("number").isdigit() else NUMBERS[found.group("number")]
+        if found:
+            given = found.group("number")
+            return int(given) if given.isdigit() else NUMBERS[given]
     return None
