@@ -131,7 +131,10 @@ def test_hostile_text_never_runs(chromium: Any, hostile: Path) -> None:
     opened = Page(chromium, hostile)
     for button in opened.page.locator("button.open").all()[:5]:
         button.click()
-    opened.page.locator(".chart svg").first.hover()
+    opened.page.locator("#parts .mark-symbol.role-mark path").first.hover()
+    tip = opened.page.locator("#vg-tooltip-element")
+    assert HOSTILE[0] in tip.inner_text()
+    assert tip.locator("script, img, a").count() == 0
     assert opened.page.evaluate("window.pwned") is None
     assert opened.complaints == []
     assert opened.requests == [hostile.as_uri()]

@@ -74,7 +74,7 @@ def summarised(table: AnswerTable) -> Summary:
     """A plain summary of `world`: enough for every chart, with formulas short enough to read."""
     rows = list(table)
     groups = tuple(group_of([row for row in rows if row.target == target], target) for target in (None, *TARGETS))
-    by = {"task": rows[0].task, "model": rows[0].model}
+    by: dict[str, str | float | None] = {"task": rows[0].task, "model": rows[0].model}
     cells = []
     for group in groups[1:]:
         t = float(group.by["target"] or 0)

@@ -148,7 +148,7 @@ def _read(text: str, labels: set[str]) -> tuple[_Sentence, Rule] | None:
     sentences = list(_sentences(text, 0, len(text)))
     if not sentences:
         return None
-    fields = [match for pattern in (MARKER, BOXED, TAGGED) for match in pattern.finditer(text)]
+    fields = list(TAGGED.finditer(text)) or [match for pattern in (MARKER, BOXED) for match in pattern.finditer(text)]
     fields = [match for match in fields if not is_blank(match.group("value"))]
     if fields:
         last = max(fields, key=lambda match: match.start("value"))
@@ -188,9 +188,10 @@ def _weigh(sentences: Sequence[_Sentence]) -> tuple[_Sentence, Rule] | None:
     for place, sentence in enumerate(sentences):
         rule = _abstains(sentence.text)
         if rule is not None and rule != "states":
-            is_last_word = place == len(sentences) - 1 and place >= 2 and BARE.fullmatch(sentence.text) is not None
-            concludes = CONCLUDES.match(sentence.text) and (rule == "says so" or (rule == "false premise" and place == len(sentences) - 1))
-            if committed and not settled and place >= len(sentences) - LAST_WORDS and (concludes or is_last_word):
+            is_last = place == len(sentences) - 1
+            takes_back = is_last and place >= 2 and bool(BARE.fullmatch(sentence.text) or WITHDRAWS.fullmatch(sentence.text))
+            concludes = CONCLUDES.match(sentence.text) and (rule == "says so" or (rule == "false premise" and is_last))
+            if committed and not settled and place >= len(sentences) - LAST_WORDS and (concludes or takes_back):
                 found, committed = (sentence, rule), False
             elif found is None and not committed:
                 found = (sentence, rule)

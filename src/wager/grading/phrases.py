@@ -18,7 +18,7 @@ BOXED = re.compile(r"\\boxed ?\{ ?(?:\\(?:text|mathrm|textbf|mathbf) ?\{)?(?P<va
 TAGGED = re.compile(r"<answer (?P<value>[^<]{0,300})</answer", re.I)
 MARKER = re.compile(
     r"(?:^|\n|(?<=[.!?,] )|(?<=[{,]))[ \-]{0,12}[\"']?(?:(?:so|thus|therefore|hence),? )?(?:(?:the|my) )?(?:(?:final|correct"
-    r"|best) )?answer[\"']?"
+    r"|best|honest|short) )?answer[\"']?"
     r"(?:(?: {0,4}(?:is|would be))? {0,4}[:=] {0,4}| (?:is|would be) | {0,4}(?=\n))\n{0,3}(?P<value>[^\n]{1,300})",
     re.I,
 )
@@ -27,7 +27,7 @@ UNKNOWN_FIELD = re.compile(
     r"(?:(?:i )?(?:abstain|pass|skip)|(?:none ?/ ?)?unknown|not known|n ?/ ?a|idk|dunno|no idea|no answer|not sure|unsure|uncertain|"
     r"undetermined|indeterminate|not enough information|insufficient information|unanswerable|not available|not applicable|"
     r"(?:can ?not|can't) (?:be (?:determined|known|answered)|say|tell|determine|answer))"
-    r"(?: (?:with|from|without|based on|due to|given|in|for)\b(?!.*\b(?:but|though|however)\b).*)?[\s.!?)\]}\"']*",
+    r"(?: (?:with|from|without|based on|due to|given)\b(?!.*\b(?:but|though|however)\b).*)?[\s.!?)\]}\"']*",
     re.I,
 )
 """A whole reply, or a whole answer field, that names no answer."""
@@ -46,7 +46,8 @@ PREFACE = re.compile(
     r"|suppose|think|believe|feel)(?: that)?|"
     r"i(?:'m| am) (?:just |only )?an ai(?: language model| assistant)?|at this time|currently|for this question|as far as i (?:know"
     r"|can tell|am aware)|to (?:the best of )?my knowledge|it (?:seems|appears)(?: that)?|please note that|"
-    r"lo siento|d[eé]sol[eé]e?|es tut mir leid|tut mir leid|mi dispiace|desculpe|eu|leider|das)"
+    r"lo siento|d[eé]sol[eé]e?|es tut mir leid|tut mir leid|mi dispiace|desculpe|eu|leider|das|je suis d[eé]sol[eé]e?|pero|mais|aber"
+    r"|ma|mas|i(?:'d| would)? (?:wish|love|like to|tried)[^,.;]{0,60},? but)"
     r"(?:\s*[,;:.!–—-]+\s*|\s+)",
     re.I,
 )
@@ -82,24 +83,30 @@ ADMITS = re.compile(
     r"|(?:provide|offer) (?:an? |any |the )?(?:definitive|exact|accurate|confident|specific|numerical|reliable|precise|answer))"
     r"|i(?:(?:'d|'ll|'m| [a-z]{1,10})(?<! not)(?<! never)(?<! won't)){0,4} abstain\b"
     r"|i(?:'ll| will| would|'d| must| have to)?(?: rather| have to)? (?:pass|skip)(?: on\b| this\b| here\b| it\b|[.!]*$)"
-    r"|i(?:'d| would) (?:rather not|prefer not to) (?:answer|say|guess)|i prefer not to (?:answer|say|guess)"
+    r"|i(?:'d| would) (?:rather not|prefer not to|not want to) (?:answer|say|guess)|i prefer not to (?:answer|say|guess)"
     r"|i lack (?:the|enough|sufficient|any)\b"
     r"|(?:i(?:'d| would)? )?need (?:to (?:look|check|search|research)|more (?:information|context|details|data))"
-    r"|(?:i(?:'ve| have)? )?never heard of|i (?:haven't|have not) (?:ever )?(?:heard|come across|encountered)"
+    r"|(?:i(?:'ve| have)? )?never (?:heard|come across|encountered)|i (?:haven't|have not) (?:ever )?(?:heard|come across|encountered)"
+    r"|(?:i|we) have (?:insufficient|not enough|too little|limited) |that(?: one)?(?:'s| is) beyond me"
+    r"|i(?:'m| am) not going to (?:guess|answer)|i (?:choose|prefer|decide) not to (?:answer|guess|say)|i (?:won't|will not) (?:guess"
+    r"|answer)"
     rf"|(?:i(?:'m| am| was)|we(?:'re| are| were)) {ADVERBS}(?:not {ADVERBS}"
     r"(?:sure|certain|confident|familiar|aware|able to|(?:more than|above|over|>|at least) )"
     r"|unsure|uncertain|unfamiliar|unaware|unable to|at a loss|drawing a blank)"
     r"|(?:idk|dunno|no idea|no clue|beats me|(?:not|un)(?: entirely| completely| really| quite| 100 ?%)? ?(?:sure|certain|confident)"
-    r"|can't (?:say|tell)|cannot (?:say|tell|determine|answer)|unable to (?:determine|say|answer)|who knows)\b"
-    r"|it(?:'s| is) (?:unclear|unknown|not clear|not known|(?:not possible|impossible|difficult|hard)(?: for me)? to "
+    r"|can't (?:say|tell|remember|recall)|cannot (?:say|tell|determine|answer|remember|recall)"
+    r"|unable to (?:determine|say|answer)|who knows)\b"
+    r"|it (?:isn't|is not) (?:clear|known)|it(?:'s| is) (?:unclear|unknown|not clear|not known|(?:not possible|impossible|difficult"
+    r"|hard)(?: for me)? to "
     r"(?:know|say|tell|determine|answer|provide|give|identify|verify|compare|calculate|pick|choose|be (?:sure|certain)))\b"
-    r"|(?:the|this|that|its|it) (?:[\w'-]+ ){0,7}?(?:(?:is|are|was|remains?) (?:unknown|not known|unclear|undetermined|indeterminate)"
+    r"|(?:the|this|that|its|it|your) (?:[\w'-]+ ){0,7}?(?:(?:is|are|was|remains?) (?:unknown|not known|unclear|undetermined|indeterminate)"
     r"(?! to (?!me\b|us\b))|(?:can ?not|can't) be (?:determined|known|answered|inferred|calculated)|escapes me)\b"
     r"|[^.?,;:]{1,100}? (?:is(?: not|n't) something (?:that )?i|(?:is|are|lies?) (?:beyond|outside) (?:me\b|my knowledge))"
     r"|(?:there (?:is|'s)|there is simply)? ?(?:not enough|insufficient|no) (?:information|context|data)\b"
     r"|i (?:do not|don't) (?:think|believe)(?: that)? i (?:can|know|have)"
     r"|the (?:question|problem|passage|text|context|article|document|(?:given |provided )?information)(?: provided| given)? "
     r"(?:does not|doesn't|is not|isn't) (?:provide|give|contain|specify|mention|state|say|include|sufficient|enough)"
+    r"|the (?:given |provided |available )?information(?: given| provided)? is insufficient\b"
     r"|my (?:knowledge|training)(?: data)? (?:does not|doesn't|do not) (?:cover|include|contain)",
     re.I,
 )
@@ -121,12 +128,15 @@ THING = (
 INVENTED = r"(?:fictional|made-up|made up|imaginary|fictitious|nonexistent|non-existent|invented|mythical|hypothetical)"
 FALSE_PREMISE = re.compile(
     r"(?:there(?:'s| is| was| are| were)(?: currently)? (?:no|not an?|not any)|there (?:isn't|wasn't) (?:an?|any)"
-    r"|there (?:does not|doesn't) (?:seem|appear) to be an?y?|i (?:do not|don't) (?:believe|think)(?: that)? there(?:'s| is| was)|no)"
+    r"|there (?:does not|doesn't) (?:seem|appear) to be an?y?|there (?:seems|appears) to be no|i (?:do not|don't) (?:believe"
+    r"|think)(?: that)? there(?:'s| is| was)|no)"
     rf" (?:an? |any )?(?:(?:such|known|real|recogni[sz]ed|actual|sovereign) ){{0,2}}(?:(?<=such ){THING}"
     rf"|{THING} (?:called|named|known as|by (?:that|this|the)|with (?:that|this|the) name|of that name))"
+    rf"|(?:it(?:'s| is) )?not an? (?:real|actual|existing|recogni[sz]ed) {THING}"
     rf"|i (?:could not|couldn't|cannot|can't|was unable to|did not|didn't) find (?:an?|any|{THING})"
     rf"|i (?:do not|don't) (?:believe|think)(?: that)? [^.?,]{{1,60}}? (?:exists?\b|(?:is|was) (?:an? )?(?:real|actual|{THING})\b)"
-    r"|(?!the capital)[^.?]{1,80}?(?:(?:is|was|are)(?: not|n't)|(?:does not|doesn't) (?:appear|seem) to be) (?:actually |really |currently )?"
+    r"|(?!the capital)[^.?]{1,80}?(?:(?:is|was|are)(?: not|n't)|(?:does not|doesn't) (?:appear|seem) to be) "
+    r"(?:actually |really |currently )?"
     rf"(?:an? )?(?:(?:widely )?(?:real|actual|existing|genuine)\b|recogni[sz]ed (?:as an? )?{THING}"
     r"|(?:country|nation|sovereign state)\b(?! in the)(?!,? but))"
     r"|(?!no,)(?:[\w\"'-]+ ){1,6}?(?:does not|doesn't|do not|don't|did not|didn't) (?:actually |really |currently )?"
@@ -186,7 +196,8 @@ ABOUT = re.compile(
 )
 OF_THE_TASK = re.compile(
     r"\b(?:confiden\w+|penal\w+|points?|threshold|my target|question|thank|happy to help|glad to|point out|let me|let's|step by step"
-    r"|my (?:knowledge|training|memory)|look(?:ing)? (?:this|it) up)\b|\?\s*$|^(?:first|okay|sure|great)\W*$",
+    r"|my (?:knowledge|training|memory)|look(?:ing)? (?:this|it) up)\b|\?\s*$"
+    r"|^(?:first|okay|sure|great)\W*$|^(?:tricky|tough|hard|good|interesting)\b.{0,20}$",
     re.I,
 )
 CONCLUDES = re.compile(

@@ -145,9 +145,12 @@
         badge.dataset.outcome = value;
         td.append(badge);
       } else if (value === null) {
-        td.textContent = "–";
-        if (column.title === "Answer") td.title = text("reason", row) ?? "no answer was read from the reply";
-        else if (column.number) td.title = "this source gave no value";
+        const reply = column.title === "Answer" ? text("reply", row) : null;
+        td.textContent = reply === null || reply.trim() === "" ? "–" : short(reply, 80);
+        if (column.title === "Answer") {
+          td.classList.add("unread");
+          td.title = text("reason", row) ?? "the reply; no answer was read from it";
+        } else if (column.number) td.title = "this source gave no value";
       } else {
         td.textContent = column.number ? value.toFixed(2) : short(value, 160);
       }

@@ -7,7 +7,7 @@ the picture can each set their own.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import altair as alt
 
@@ -70,15 +70,17 @@ TARGET = "Confidence target t"
 SHARE = alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1])
 
 
-def house(chart: Chart, *, size: int = 12) -> Chart:
-    """The look that all charts share; ``size`` is the text size in pixels."""
+def house(chart: Chart, *, size: int = 12, legend: Literal["top", "bottom"] = "top") -> Chart:
+    """The look that all charts share; ``size`` is the text size in pixels, ``legend`` the side of the legends."""
     font = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
     axis: dict[str, Any] = {"labelFontSize": size, "titleFontSize": size, "titleFontWeight": "normal", "labelColor": "#333"}
     looked: Chart = (
         chart.configure(font=font, background="#ffffff")
         .configure_view(stroke=None)
         .configure_axis(gridColor="#e7e5e4", domainColor="#a8a29e", tickColor="#a8a29e", titleColor="#333", labelLimit=160, **axis)
-        .configure_legend(labelFontSize=size, titleFontSize=size, titleFontWeight="normal", labelLimit=200, symbolStrokeWidth=2)
+        .configure_legend(
+            orient=legend, labelFontSize=size, titleFontSize=size, titleFontWeight="normal", labelLimit=200, symbolStrokeWidth=2
+        )
         .configure_title(fontSize=size + 2, fontWeight=600, anchor="start", offset=10, subtitleFontSize=size, subtitleColor="#57534e")
     )
     return looked
@@ -255,7 +257,6 @@ def _legend(symbol: str = "circle", columns: int = 2) -> alt.Legend:
     size = 400 if symbol == "stroke" else 100
     return alt.Legend(
         title=None,
-        orient="top",
         columns=columns,
         direction="horizontal",
         symbolType=symbol,

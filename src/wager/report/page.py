@@ -46,7 +46,8 @@ def _page(summary: Summary, table: AnswerTable, info: RunInfo) -> str:
     try:
         from wager.report.charts import Chart, house
         from wager.report.embed import data_json, policy, vega_bundle
-        from wager.report.sections import how_made, results
+        from wager.report.made import how_made
+        from wager.report.sections import results
     except ModuleNotFoundError as error:
         if error.name not in ("altair", "vl_convert"):
             raise

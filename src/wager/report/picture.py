@@ -44,7 +44,7 @@ def save_picture(path: str | os.PathLike[str], summary: Summary) -> None:
     outcomes = outcome_chart(groups, step=56).properties(width=310, title="What became of the questions")
     both = alt.hconcat(score, outcomes, spacing=28).resolve_scale(color="independent", strokeDash="independent")
     title = alt.TitleParams(f"{model[:60]} on {task[:40]}")
-    spec = house(both, size=13).properties(title=title, padding=12).to_dict()
+    spec = house(both, size=13, legend="bottom").properties(title=title, padding=12).to_dict()
     version = vega_version()
     made = (
         vl_convert.vegalite_to_svg(spec, vl_version=version).encode()

@@ -140,7 +140,8 @@ FILLER = re.compile(
 )
 END = re.compile(
     r"[,;:!?()\n\"]|(?<!\bSt)(?<!\bD)(?<!\b[A-Z])\.(?:\s|$)|\s[-–—]\s|"
-    r"\s(?:which|where|who|whose|with|located|situated|but|though|although|because|since|as|while|home|is|was|has|on|in)\b"
+    r"\s(?:which|where|who|whose|with|located|situated|but|though|although|because|since|as|while|home|is|was|has|on|in)\b|"
+    r"\sand (?:it|its|the|is|has)\b"
 )
 
 
