@@ -13,10 +13,48 @@ from wager.models.engine import Engine, EngineSettings
 from wager.models.weights import embedded_weights
 from wager.targets import DEFAULT_TARGETS, ConfidenceTarget
 
-COUNTRIES = (
-    "France Bhutan Kenya Peru Laos Chad Mali Oman Fiji Cuba Togo Iraq Iran Nepal India China Japan Spain Italy Malta "
-    "Benin Gabon Ghana Niger Qatar Sudan Syria Yemen Haiti Samoa Tonga Palau Nauru Libya Egypt Chile Brazil Canada Mexico Panama"
-).split()
+COUNTRIES = [
+    "France",
+    "Bhutan",
+    "Kenya",
+    "Peru",
+    "Laos",
+    "Chad",
+    "Mali",
+    "Oman",
+    "Fiji",
+    "Cuba",
+    "Togo",
+    "Iraq",
+    "Iran",
+    "Nepal",
+    "India",
+    "China",
+    "Japan",
+    "Spain",
+    "Italy",
+    "Malta",
+    "Benin",
+    "Gabon",
+    "Ghana",
+    "Niger",
+    "Qatar",
+    "Sudan",
+    "Syria",
+    "Yemen",
+    "Haiti",
+    "Samoa",
+    "Tonga",
+    "Palau",
+    "Nauru",
+    "Libya",
+    "Egypt",
+    "Chile",
+    "Brazil",
+    "Canada",
+    "Mexico",
+    "Panama",
+]
 
 LAYOUTS = [(1, 1, True), (2, 1, True), (2, 2, True), (1, 2, True), (1, 2, False), (1, 4, True)]
 

@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 from inspect_ai import Task, task
 from inspect_ai import eval as inspect_eval
@@ -37,7 +38,7 @@ REPLY = {
 class Instant(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def do_POST(self) -> None:  # noqa: N802 (the base class's name)
+    def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         body = json.dumps(REPLY).encode()
         self.send_response(200)
@@ -79,7 +80,7 @@ def main() -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Instant)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     os.environ |= {"INSTANT_BASE_URL": f"http://127.0.0.1:{server.server_port}/v1", "INSTANT_API_KEY": "none"}
-    here = f"{os.path.abspath(__file__)}@options"
+    here = f"{Path(__file__).resolve()}@options"
     model = "openai-api/instant/x"
     compare(
         "instant local server",

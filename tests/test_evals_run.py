@@ -159,6 +159,23 @@ def test_a_run_of_other_settings_is_never_mixed_into_a_folder(tmp_path: Path) ->
     assert other.returncode == 2
     assert "holds a run with model 'toy/x', this one has 'toy/y'; choose another --out, or start over with --fresh" in other.stderr
     assert wager(*arguments, "--model", "toy/y", "--fresh", cwd=tmp_path).returncode == 0
+    record = tmp_path / "out" / "run.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"questions": "of another day"}))
+    changed = wager(*arguments, "--model", "toy/y", cwd=tmp_path)
+    assert changed.returncode == 2
+    assert "holds answers to other questions" in changed.stderr
+
+
+def test_a_dead_server_is_said_and_counted_as_failed(tmp_path: Path) -> None:
+    done = wager(
+        TOY, "--model", "openai-api/dead/x", "--targets", "0.5", "--limit", "2", "--max-retries", "1", "--timeout", "20", "--out", "out", "--json", cwd=tmp_path,
+        DEAD_BASE_URL="http://127.0.0.1:9/v1", DEAD_API_KEY="none",
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert "4 answers failed" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [group["counts"]["failed"] for group in results(done)["groups"]] == [2, 2]
+    assert [group["score"]["0.5"]["value"] for group in results(done)["groups"]] == [None, None]
 
 
 BAD = [

@@ -32,7 +32,7 @@ class ToyAPI(ModelAPI):
         super().__init__(model_name, base_url, api_key, [], config)
         self.delay = delay
 
-    async def generate(self, input: Any, tools: Any, tool_choice: Any, config: GenerateConfig) -> ModelOutput:
+    async def generate(self, input: Any, tools: Any, tool_choice: Any, config: GenerateConfig) -> ModelOutput:  # noqa: A002
         text = "\n".join(message.text for message in input)
         if calls := os.environ.get("TOY_CALLS"):
             with Path(calls).open("a") as file:

@@ -63,6 +63,8 @@ def add_parser(verbs: Any) -> None:  # Any: argparse names its subparsers' type 
     )
     parser.add_argument("--max-tokens", metavar="N", type=int, help="longest reply")
     parser.add_argument("--max-connections", metavar="N", type=int, help="concurrent calls")
+    parser.add_argument("--max-retries", metavar="N", type=int, default=5, help="tries again before an answer is failed; default 5")
+    parser.add_argument("--timeout", metavar="SECONDS", type=int, help="for one call, tries included")
     parser.add_argument("--logprobs", action=argparse.BooleanOptionalAction, default=None, help="ask for token log-probabilities")
     parser.add_argument("--model-base-url", metavar="URL", help="base URL of the model's server")
     parser.add_argument("-T", dest="task_args", metavar="NAME=VALUE", action="append", default=[], help="argument of the task")
@@ -95,6 +97,8 @@ def run(options: argparse.Namespace) -> int:
         temperature=options.temperature,
         max_tokens=options.max_tokens,
         max_connections=options.max_connections,
+        max_retries=options.max_retries,
+        timeout=options.timeout,
         logprobs=options.logprobs,
     )
     from wager.evals.progress import Progress
@@ -205,6 +209,7 @@ def _text(settings: EvalSettings, collected: Collected, summary: Summary, writte
             rows.append(_row(group, target))
     lines += _columns(rows)
     lines += ["", 'score: +1 right, -t/(1-t) wrong, 0 for "I don\'t know"; always saying it scores 0 at every t']
+    lines += [line for group in summary.groups if group.by["target"] is None for line in _simulations(group)]
     for group in summary.groups:
         share = group.unanswerable.get("abstention_rate")
         if share is not None and not isinstance(share, int | dict):
@@ -230,6 +235,18 @@ def _row(group: Group, target: str) -> tuple[str, ...]:
         _number(group.always_answer[target].value) if target in group.always_answer else "-",
         ", ".join(f"{n} {outcome}" for outcome, n in out.items()) or "0",
     )
+
+
+def _simulations(group: Group) -> list[str]:
+    """What acting on each source of confidence would have scored."""
+    lines = []
+    for quality in group.confidences:
+        scores = ", ".join(f"{_number(estimate.value)} at t={t}" for t, estimate in quality.score_by_confidence.items())
+        auroc = "-" if quality.auroc.value is None else f"{quality.auroc.value:.2f}"
+        lines.append(
+            f"{group.by['arm']}, if it answered only where its {quality.source} confidence > t: {scores} (simulated; AUROC {auroc})"
+        )
+    return lines
 
 
 def _percent(estimate: Estimate) -> str:

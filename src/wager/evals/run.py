@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import re
@@ -19,6 +20,7 @@ from inspect_ai.model import Model, get_model
 from wager.errors import ModelError, OutputError, RunError, UsageError, WagerError
 from wager.evals.collect import Collected, collect, sample_counts
 from wager.evals.progress import Progress, showing
+from wager.evals.resolve import resolve_task
 from wager.evals.rubric import open_rubric
 from wager.evals.settings import EvalSettings
 
@@ -37,6 +39,8 @@ class Plan:
     """The model, created: a wrong key or file has failed before the first question."""
     items: tuple[str, ...]
     """The ids of the items, in order, after the limit."""
+    questions: str
+    """Digest of the whole data set: ids, inputs, options and accepted answers."""
 
 
 def run(settings: EvalSettings, *, fresh: bool = False, progress: Progress | None = None) -> Collected:
@@ -56,7 +60,7 @@ def run(settings: EvalSettings, *, fresh: bool = False, progress: Progress | Non
     """
     with _one_line_errors(settings):
         plan = _plan(settings)
-    logs = _prepare(settings, fresh)
+    logs = _prepare(settings, plan, fresh)
     if progress is not None:
         progress.expect(len(plan.items) * settings.k * len(plan.tasks), sample_counts(logs, settings, set(plan.items)))
     with _one_line_errors(settings), showing(progress):
@@ -72,7 +76,8 @@ def _plan(settings: EvalSettings) -> Plan:
         **settings.model_args,
     )
     items = tuple(str(sample.id) for sample in tasks[0].dataset)[: settings.limit]
-    return Plan(tasks, model, items)
+    asked = [(sample.id, sample.input, sample.choices, sample.target) for sample in resolve_task(settings.task, settings.task_args).dataset]
+    return Plan(tasks, model, items, hashlib.sha256(repr(asked).encode()).hexdigest()[:16])
 
 
 def _wrapped(settings: EvalSettings, target: float | None) -> Task:
@@ -93,7 +98,7 @@ def _wrapped(settings: EvalSettings, target: float | None) -> Task:
     return made
 
 
-def _prepare(settings: EvalSettings, fresh: bool) -> Path:
+def _prepare(settings: EvalSettings, plan: Plan, fresh: bool) -> Path:
     """The folder of the logs, after checking that what lies there belongs to this run."""
     folder, logs = settings.folder, settings.folder / "logs"
     record = folder / RUN_FILE
@@ -101,19 +106,17 @@ def _prepare(settings: EvalSettings, fresh: bool) -> Path:
         if fresh and record.exists():
             shutil.rmtree(logs, ignore_errors=True)
         elif record.exists():
-            before = json.loads(record.read_text(encoding="utf-8"))["identity"]
-            now = json.loads(json.dumps(settings.identity, default=str))
-            changed = [key for key in now if before.get(key) != now[key]]
-            if changed:
-                key = changed[0]
-                raise UsageError(
-                    f"{str(folder)!r} holds a run with {key.replace('_', ' ')} {before.get(key)!r}, this one has {now[key]!r}; "
-                    "choose another --out, or start over with --fresh"
-                )
+            _check_same(folder, json.loads(record.read_text(encoding="utf-8")), settings, plan)
         elif logs.exists() and any(logs.iterdir()):
             raise UsageError(f"{str(logs)!r} holds files of something else; choose another --out")
         logs.mkdir(parents=True, exist_ok=True)
-        made = {"schema": 1, "identity": settings.identity, "wager": version("wager"), "inspect_ai": version("inspect_ai")}
+        made = {
+            "schema": 1,
+            "identity": settings.identity,
+            "questions": plan.questions,
+            "wager": version("wager"),
+            "inspect_ai": version("inspect_ai"),
+        }
         record.write_text(json.dumps(made, indent=1, default=str), encoding="utf-8")
     except (OSError, json.JSONDecodeError, KeyError) as error:
         why = error.strerror if isinstance(error, OSError) else f"{RUN_FILE} is damaged"
@@ -121,10 +124,24 @@ def _prepare(settings: EvalSettings, fresh: bool) -> Path:
     return logs
 
 
+def _check_same(folder: Path, record: dict[str, Any], settings: EvalSettings, plan: Plan) -> None:
+    """Answers to other questions, or under other settings, are never mixed into one result."""
+    before, now = record["identity"], json.loads(json.dumps(settings.identity, default=str))
+    what_to_do = "choose another --out, or start over with --fresh"
+    for key in now:
+        if before.get(key) != now[key]:
+            name = key.replace("_", " ")
+            raise UsageError(f"{str(folder)!r} holds a run with {name} {before.get(key)!r}, this one has {now[key]!r}; {what_to_do}")
+    if record.get("questions", plan.questions) != plan.questions:
+        raise UsageError(f"{str(folder)!r} holds answers to other questions: the task's data set has changed since; {what_to_do}")
+
+
 def _run_set(settings: EvalSettings, plan: Plan, logs: Path) -> None:
     options: dict[str, Any] = {
         "temperature": settings.sampling,
         "max_tokens": settings.max_tokens,
+        "max_retries": settings.max_retries,
+        "timeout": settings.timeout,
         "max_connections": settings.max_connections or (plan.model.api.max_connections() if settings.is_local else None),
     }
     if settings.wants_logprobs:

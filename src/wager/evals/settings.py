@@ -56,6 +56,10 @@ class EvalSettings:
     """Longest reply; None leaves the task's own."""
     max_connections: int | None = None
     """Concurrent calls; None leaves the provider's own."""
+    max_retries: int = 5
+    """How often a call is tried again (a busy or absent server) before its answer is ``failed``."""
+    timeout: int | None = None
+    """Seconds for one call, tries included; None leaves the provider's own."""
     logprobs: bool | None = None
     """Ask for token log-probabilities; None asks the providers known to give them."""
 
@@ -67,10 +71,12 @@ class EvalSettings:
             raise UsageError(f"no arm was given; choose from {', '.join(ARMS)}")
         if len(set(self.arms)) < len(self.arms):
             raise UsageError(f"an arm is given twice: {' '.join(self.arms)}")
-        for name in ("samples", "limit", "max_tokens", "max_connections"):
+        for name in ("samples", "limit", "max_tokens", "max_connections", "timeout"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"--{name.replace('_', '-')} is at least 1, got {value}")
+        if self.max_retries < 0:
+            raise UsageError(f"--max-retries is at least 0, got {self.max_retries}")
         if self.temperature is not None and not 0 <= self.temperature <= 2:
             raise UsageError(f"--temperature lies in [0, 2], got {self.temperature:g}")
         if "consistency" in self.arms and self.samples == 1:

@@ -121,7 +121,7 @@ class Cell:
     accuracy: Estimate
     """What was seen; its n may be 0."""
     holds: bool | None
-    """True if the value lies in [low, high]; False if its whole interval lies outside; None if the data cannot tell."""
+    """True if the value lies in [low, high]; False if an exact binomial test (Holm over the cells of one kind) rejects that; else None."""
     target: float
     """t, or t_k for ``between``."""
 

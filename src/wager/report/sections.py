@@ -186,7 +186,8 @@ def _behaviour(behaviour: Behaviour | None, draw: Draw) -> str:
     checks = [(words[cell.holds], check_sentence(cell, behaviour)) for cell in told]
     items = "".join(f'<li><span class="verdict" data-holds="{key}">{word}</span> {text(check)}</li>' for (key, word), check in checks)
     return (
-        f'{figure}<h3>Checks</h3><p class="small">A check fails only if its whole 95 % interval lies outside what is allowed.</p>'
+        f'{figure}<h3>Checks</h3><p class="small">A check fails only where an exact binomial test says so, '
+        "at 5 % over all checks of its kind; else a value outside what is allowed may be chance.</p>"
         f'<ul class="checks">{items}</ul><p>{text(order_sentence(behaviour))}</p>'
     )
 
