@@ -216,7 +216,7 @@ def _text(settings: EvalSettings, collected: Collected, summary: Summary, writte
             arm = f"{group.by['arm']}" + (f" t={group.by['target']:g}" if group.by["target"] is not None else "")
             lines.append(f"nothing to know (invented): {arm} abstained on {_percent(share)} of {share.n}")
     for line, count in collected.conflicts[:3]:
-        lines.append(f"the benchmark's own prompt orders an answer ({count} prompts; the note overrides it): {line[:120]!r}")
+        lines.append(f"the benchmark's own prompt orders an answer ({count} prompts; the note overrides it): {line!r}")
     lines += [f"note: {note}" for note in summary.notes]
     lines += ["", *(f"wrote {path}" for path in written)]
     return "\n".join(lines)

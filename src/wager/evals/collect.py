@@ -91,7 +91,7 @@ def collect(logs: Path, settings: EvalSettings, items: Sequence[str]) -> Collect
         tokens_cached=sum(u.input_tokens_cache_read or 0 for u in usage),
         tokens_out=sum(u.output_tokens for u in usage),
         cost=sum(costs) if costs else None,
-        conflicts=tuple(Counter(record["conflict"] for record in records if record.get("conflict")).most_common(20)),
+        conflicts=tuple(Counter(record["conflict"][:100] for record in records if record.get("conflict")).most_common(20)),
         errors=tuple(failed.most_common()),
         headline=next((record["headline"] for record in records if "headline" in record), None),
     )
