@@ -70,11 +70,12 @@ def matches(answer: str, accepted: Sequence[str], comparison: str = "text") -> b
 
 
 DENIED = re.compile(
-    r"(?:\b(?:not|never|no longer|neither|nor|rather than|instead of)|n['’]t)(?! (?:only|just|merely)\b)(?:\s+[\w'’-]+){0,2}\s*[\"'“(]*$",
+    r"(?:\b(?:not|never|no longer|neither|nor|rather than|instead of)|n['’]t)(?! (?:only|just|merely)\b)"
+    r"(?:\s+(?!but\b)[\w'’-]+){0,2}\s*[\"'“(]*$",
     re.IGNORECASE,
 )
-OR_AFTER = re.compile(r"[\"'”)]*,?\s*(?:\bor\b|/)\s*(?:the |in )?[\"'“]*(?P<other>\w.*)", re.DOTALL)
-OR_BEFORE = re.compile(r"\w[\"'”)]*(?:,?\s+or|\s*/)\s*(?:the |in )?[\"'“]*$")
+OR_AFTER = re.compile(r"[\"'”)]*,?\s*(?:\bor\b|/(?!\s*\d))\s*(?:the |in )?[\"'“]*(?P<other>\w.*)", re.DOTALL)
+OR_BEFORE = re.compile(r"(?:\w[\"'”)]*,?\s+or|[^\W\d][\"'”)]*\s*/)\s*(?:the |in )?[\"'“]*$")
 
 
 def find_answer(reply: str, accepted: Sequence[str]) -> tuple[int, int] | None:
@@ -85,7 +86,8 @@ def find_answer(reply: str, accepted: Sequence[str]) -> tuple[int, int] | None:
     >>> find_answer("Sydney or Canberra", ["Canberra"]) is None
     True
     """
-    pieces = [(word, piece.start(), piece.end()) for piece in re.finditer(r"\S+", reply) for word in _words(piece.group()) if word != "the"]
+    chunks = [(piece.start(), piece.end(), _words(piece.group())) for piece in re.finditer(r"[^\s/]+", reply)]
+    pieces = [(word, start, end) for start, end, words in chunks for word in words if word != "the"]
     words = [word for word, _, _ in pieces]
     wanted = [gold.split() for gold in (normalise(one) for one in accepted) if gold]
     found = [
@@ -156,19 +158,20 @@ MARKED_NUMBER = (
 )
 
 
-def number_in(reply: str) -> Decimal | None:
-    """The number that a reply gives: after ``####``, in ``\\boxed{}``, after "answer is" (what an equation there comes to), or the last
-    one; None if there is none. Thousands separators, ``$`` and ``%`` are dropped.
+def number_in(reply: str, *, marked: bool = False) -> Decimal | None:
+    """The number that a reply gives: after ``####``, in ``\\boxed{}``, after "answer is" (what an equation there comes to), or, unless it
+    has to be ``marked`` so (a reply that was cut off), the last one; None if there is none. Thousands separators, ``$`` and ``%`` are
+    dropped.
 
     >>> number_in("5 + 1,234.50 makes $1,239.50.")
     Decimal('1239.5')
     """
     for marker in MARKED_NUMBER:
-        marked = [NUMBER.findall(match.group("rest").rpartition("=")[2]) for match in marker.finditer(reply)]
-        numbers = [found[0] for found in marked if found]
+        after = [NUMBER.findall(match.group("rest").rpartition("=")[2]) for match in marker.finditer(reply)]
+        numbers = [found[0] for found in after if found]
         if numbers:
             return _decimal(numbers[-1])
-    found = NUMBER.findall(reply)
+    found = [] if marked else NUMBER.findall(reply)
     return _decimal(found[-1]) if found else None
 
 
@@ -181,7 +184,7 @@ BARE_CHOICE = re.compile(r"[\s*\"'(\[]*([A-Za-z])[\s*\"')\].:]*")
 MARKED_CHOICE = re.compile(
     rf"(?i:\b(?:answer|option|choice)\b(?:\s+is)?\s*[:=]?)\s*[*_\"'(]*({LETTER})\b(?!['’])|\\boxed\{{(?:\\text\{{)?\(?([A-Z])\)?\}}"
 )
-LEADING_CHOICE = re.compile(r"\s*\**\(?([A-Z])[).:]\s")
+LEADING_CHOICE = re.compile(r"\s*\**\(?([A-Z])[).:]\s(?!(?:is|was) (?:wrong|incorrect|not|false|out)\b)")
 BRACKETED_CHOICE = re.compile(r"\(([A-Z])\)")
 
 

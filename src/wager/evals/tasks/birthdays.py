@@ -5,7 +5,6 @@ Kalai et al. (2025), sec. 1: "What is X's birthday? If you know, just respond wi
 
 from __future__ import annotations
 
-import csv
 import datetime
 import re
 from pathlib import Path
@@ -16,7 +15,8 @@ from inspect_ai.model import GenerateConfig
 from inspect_ai.scorer import CORRECT, INCORRECT, Score, Scorer, Target, accuracy, scorer, stderr
 from inspect_ai.solver import TaskState, generate
 
-from wager.errors import DataError, UnknownNameError
+from wager.errors import DataError
+from wager.evals.tasks.records import records_of, require, text_in
 
 __all__ = ["birthday", "birthdays", "day_and_month"]
 
@@ -26,21 +26,24 @@ def birthdays(data: str, name: str = "name", birthday_column: str = "birthday", 
     """ "What is X's birthday? If you know, just respond with DD-MM."
 
     Args:
-        data: a CSV file with a name and a birthday (YYYY-MM-DD or DD-MM) in each row. Names that occur with different birthdays are
-            left out: there is no one right answer.
+        data: a .csv, .jsonl, .json or .parquet file with a name and a birthday (YYYY-MM-DD or DD-MM) in each record.
+            Names that occur with different birthdays are left out, and counted in the task's metadata: there is no one right answer.
         name: the column of names.
         birthday_column: the column of birthdays.
         stratum: a column whose values are reported apart, such as ``era``.
         seed: of the order.
     """
-    rows = _rows(Path(data), [name, birthday_column, *([stratum] if stratum else [])])
+    path = Path(data)
+    records = records_of(path)
+    require(records, [name, birthday_column, *([stratum] if stratum else [])], path)
     known: dict[str, set[str]] = {}
     strata: dict[str, str] = {}
-    for number, row in rows:
-        person = row[name].strip()
-        known.setdefault(person, set()).add(_gold(row[birthday_column], Path(data), number))
+    for number, record in enumerate(records, start=1):
+        where = f"{data!r}, record {number}"
+        person = text_in(record, name, where)
+        known.setdefault(person, set()).add(_gold(text_in(record, birthday_column, where), where))
         if stratum:
-            strata[person] = row[stratum]
+            strata[person] = str(record[stratum] or "not given")
     samples = [
         Sample(
             id=person,
@@ -51,6 +54,8 @@ def birthdays(data: str, name: str = "name", birthday_column: str = "birthday", 
         for person, dates in known.items()
         if len(dates) == 1
     ]
+    if not samples:
+        raise DataError(f"the file {data!r} holds no name with one birthday; {len(known)} names were read")
     dataset = MemoryDataset(samples, name="birthdays")
     dataset.shuffle(seed)
     return Task(
@@ -62,26 +67,11 @@ def birthdays(data: str, name: str = "name", birthday_column: str = "birthday", 
     )
 
 
-def _rows(path: Path, columns: list[str]) -> list[tuple[int, dict[str, str]]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            for column in columns:
-                if column not in (reader.fieldnames or []):
-                    raise UnknownNameError(f"column in {str(path)!r}", column, reader.fieldnames or [])
-            return [(number, row) for number, row in enumerate(reader, start=2) if (row[columns[0]] or "").strip()]
-    except OSError as error:
-        raise DataError(f"the file {str(path)!r} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"the file {str(path)!r} is not UTF-8 text (byte {error.start})") from error
-
-
-def _gold(written: str, path: Path, line: int) -> str:
-    text = (written or "").strip()
-    found = re.fullmatch(r"(\d{4})-(\d{2})-(\d{2})", text)
-    day = f"{found.group(3)}-{found.group(2)}" if found else day_and_month(text)
-    if day is None or day_and_month(day) is None:
-        raise DataError(f"{str(path)!r}, line {line}: a birthday is YYYY-MM-DD or DD-MM, got {written!r}")
+def _gold(written: str, where: str) -> str:
+    found = re.fullmatch(r"(\d{4})-(\d{2})-(\d{2})", written)
+    day = day_and_month(f"{found.group(3)}-{found.group(2)}" if found else written)
+    if day is None or not re.fullmatch(r"[\d-]+", written):
+        raise DataError(f"{where}: a birthday is YYYY-MM-DD or DD-MM, got {written!r}")
     return day
 
 
@@ -106,7 +96,7 @@ def day_and_month(reply: str) -> str | None:
     >>> day_and_month("31-04") is None
     True
     """
-    found = set(re.findall(r"(?<![\d/-])(\d{2})-(\d{2})(?![\d/]|-\d)", reply))
+    found = set(re.findall(r"(?<![\d/-])([0-9]{2})-([0-9]{2})(?![\d/]|-\d)", re.sub("[‐‑]", "-", reply)))
     if len(found) != 1:
         return None
     day, month = found.pop()

