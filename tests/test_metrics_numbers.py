@@ -1,5 +1,7 @@
 """Metrics of arrays: worked numbers, invariances, and independent packages as referees."""
 
+import doctest
+import importlib
 import json
 import warnings
 from pathlib import Path
@@ -14,9 +16,11 @@ from statsmodels.stats.proportion import proportion_confint
 
 from wager.errors import DataError
 from wager.metrics.calibration import EqualMass, EqualWidth, OnePerValue, brier, ece, overconfidence, reliability, usual_binning
-from wager.metrics.curves import acts_at, score_at, score_by_confidence
+from wager.metrics.curves import GRID, acts_at, score_by_confidence, score_curve
 from wager.metrics.discrimination import auroc
 from wager.metrics.intervals import clopper_pearson, clustered_se, mean_estimate, paired_difference, rate_estimate, wilson
+from wager.metrics.scores import always_answer, oracle, score_at
+from wager.scoring import payoff
 
 answers = st.lists(st.tuples(st.integers(0, 1), st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0])), min_size=1, max_size=40)
 
@@ -25,6 +29,12 @@ answers = st.lists(st.tuples(st.integers(0, 1), st.sampled_from([0.0, 0.1, 0.25,
 def test_rate_intervals_equal_statsmodels(hits: int, n: int) -> None:
     assert wilson(hits / n, n) == pytest.approx(proportion_confint(hits, n, method="wilson"))
     assert clopper_pearson(hits, n) == pytest.approx(proportion_confint(hits, n, method="beta"), nan_ok=False)
+
+
+@pytest.mark.parametrize("n", range(1, 40))
+def test_a_rate_of_none_or_all_touches_the_end_exactly(n: int) -> None:
+    assert wilson(0.0, n)[0] == 0
+    assert wilson(1.0, n)[1] == 1
 
 
 def test_clustered_errors_equal_statsmodels() -> None:
@@ -67,7 +77,7 @@ def test_nothing_to_measure_has_a_reason_and_no_value() -> None:
         assert estimate.reason
         assert estimate.n_excluded == 3
     assert auroc([], []).value is None
-    assert paired_difference([], [], []).value is None
+    assert paired_difference([], [], [], []).value is None
 
 
 def test_an_unknown_value_is_refused_not_averaged() -> None:
@@ -110,8 +120,43 @@ def test_ece_by_hand_and_by_named_bins() -> None:
     assert ece(right, sure, bins=EqualWidth(2)).value == pytest.approx((abs(1 - 0.6) + abs(2 - 1.7)) / 4)
     assert EqualWidth(10).assign(np.array([0.0, 0.1, 0.3, 0.7, 1.0])).tolist() == [0, 1, 3, 7, 9]  # 0.3 is in [0.3, 0.4)
     assert len(set(EqualMass(3).assign(np.array([0.5] * 9)).tolist())) == 1
-    assert isinstance(usual_binning(np.linspace(0, 1, 64)), OnePerValue)
-    assert usual_binning(np.linspace(0, 1, 65)) == EqualWidth(10)
+
+
+@pytest.mark.parametrize(
+    ("distinct", "each", "bins"),
+    [(10, 1, OnePerValue()), (11, 1, EqualWidth(10)), (11, 10, OnePerValue()), (64, 10, OnePerValue()), (65, 10, EqualWidth(10))],
+)
+def test_a_value_gets_its_own_bin_only_where_answers_share_it(distinct: int, each: int, bins: OnePerValue | EqualWidth) -> None:
+    assert usual_binning(np.repeat(np.linspace(0, 1, distinct), each)) == bins
+
+
+def test_a_perfectly_calibrated_model_with_one_answer_a_value_is_not_called_miscalibrated() -> None:
+    """With a bin for each answer the error would be the mean distance of confidence and verdict, one third here."""
+    rng = np.random.default_rng(5)
+    sure = rng.random(60)
+    right = (rng.random(60) < sure).astype(float)
+    assert ece(right, sure, bins=OnePerValue()).value == pytest.approx(1 / 3, abs=0.1)
+    assert ece(right, sure).value < 0.16  # type: ignore[operator]
+
+
+def test_bins_are_named_as_they_are_written() -> None:
+    assert [repr(one) for one in (EqualWidth(10), EqualMass(15), OnePerValue())] == ["EqualWidth(10)", "EqualMass(15)", "OnePerValue()"]
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=60), st.integers(1, 20))
+def test_equal_mass_bins_keep_equal_values_together_and_in_order(sure: list[float], n: int) -> None:
+    values = np.sort(np.array(sure))
+    bins = EqualMass(n).assign(values)
+    assert bins.min() >= 0
+    assert bins.max() < n
+    assert np.all(np.diff(bins) >= 0)
+    assert all(len(set(bins[values == value].tolist())) == 1 for value in values)
+
+
+def test_edges_of_equal_width_bins_are_exact_decimals() -> None:
+    edges = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
+    assert EqualWidth(10).assign(np.array(edges)).tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+    assert EqualWidth(10).assign(np.nextafter(edges, 0)).tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8]
 
 
 def test_a_constant_confidence_has_its_distance_as_ece_and_tells_nothing_apart() -> None:
@@ -179,3 +224,116 @@ def test_reliability_bins_hold_every_answer_once() -> None:
     assert sum(one.accuracy.n for one in bins) == 500
     assert all(one.low <= one.confidence <= one.high for one in bins)
     assert [one.confidence for one in bins] == sorted(one.confidence for one in bins)
+
+
+def test_no_bounds_and_no_spread_give_a_value_and_say_why_there_is_no_interval() -> None:
+    same = mean_estimate([2.0, 2.0, 2.0])
+    assert (same.value, same.low, same.reason) == (2.0, None, "all values are equal: no interval")
+    one_item = mean_estimate([1.0, 2.0], clusters=["x", "x"])
+    assert (one_item.value, one_item.low) == (1.5, None)
+    assert "too few independent items" in (one_item.reason or "")
+    assert one_item != mean_estimate([1.0, 2.0], clusters=["x", "x"], bounds=(0, 2))
+
+
+def test_paired_difference_by_hand() -> None:
+    """Item means: a has x 0.5, y 1, z 0; b has x 1, y 1, w 1. Differences over x and y: 0.5 and 0, so mean 0.25 with error 0.25."""
+    found = paired_difference([0, 1, 1, 0], ["x", "x", "y", "z"], [1, 1, 1], ["y", "x", "w"], n_excluded=2)
+    assert (found.value, found.n, found.n_excluded) == (0.25, 2, 4)
+    assert found.low == pytest.approx(0.25 - 1.959964 * 0.25)
+    assert found.high == pytest.approx(0.25 + 1.959964 * 0.25)
+    with pytest.raises(DataError, match="each value belongs to one item"):
+        paired_difference([1, 0], ["x"], [1], ["x"])
+
+
+def test_pairing_takes_the_difficulty_of_items_out_of_the_error() -> None:
+    rng = np.random.default_rng(3)
+    ease = rng.random(400)
+    a, b = (ease + rng.normal(0, 0.05, 400) for _ in range(2))
+    paired = paired_difference(a, np.arange(400), b, np.arange(400))
+    apart = np.hypot(clustered_se(a), clustered_se(b))
+    assert paired.high - paired.value < 1.96 * apart / 3  # type: ignore[operator]
+
+
+def test_auroc_interval_by_hand() -> None:
+    """Right at 0.4 and 0.9, wrong at 0.1 and 0.4: parts 0.75, 1 and 1, 0.75, each with variance 1/32, so the error is sqrt(1/32)."""
+    found = auroc([0, 1, 0, 1], [0.1, 0.4, 0.4, 0.9])
+    assert found.value == 0.875
+    assert found.low == pytest.approx(0.875 - 1.959964 * np.sqrt(1 / 32))
+    assert found.high == 1
+
+
+def test_complete_separation_does_not_claim_certainty() -> None:
+    found = auroc([0, 0, 0, 1, 1, 1, 1], [0.1, 0.2, 0.3, 0.7, 0.8, 0.9, 0.9])
+    assert (found.value, found.high) == (1, 1)
+    assert found.low == pytest.approx(wilson(1.0, 3)[0])
+
+
+def test_repeated_samples_do_not_narrow_the_interval_of_auroc() -> None:
+    rng = np.random.default_rng(2)
+    sure = rng.random(80)
+    right = rng.random(80) < sure
+    single, again = auroc(right, sure), auroc(np.tile(right, 5), np.tile(sure, 5))
+    clustered = auroc(np.tile(right, 5), np.tile(sure, 5), clusters=np.tile(np.arange(80), 5))
+    assert clustered.value == pytest.approx(single.value)
+    assert clustered.low == pytest.approx(single.low, abs=0.005)
+    assert again.low > single.low + 0.02  # type: ignore[operator]
+
+
+def test_intervals_of_auroc_hold_the_truth_as_often_as_they_say() -> None:
+    """Normal scores one unit apart: the area is Phi(1 / sqrt 2)."""
+    rng = np.random.default_rng(4)
+    held = 0
+    for _ in range(300):
+        found = auroc(np.repeat([1, 0], 60), np.r_[rng.normal(1, 1, 60), rng.normal(0, 1, 60)])
+        held += found.low <= 0.7602499 <= found.high  # type: ignore[operator]
+    assert 0.91 <= held / 300 <= 0.98
+
+
+@given(answers, st.sampled_from([0.0, 0.5, 0.75, 0.9]))
+def test_baselines_are_functions_of_the_accuracy_of_forced_answers(rows: list[tuple[int, float]], t: float) -> None:
+    right = [row[0] for row in rows]
+    a = sum(right) / len(right)
+    assert always_answer(right, t).value == pytest.approx((a - t) / (1 - t))
+    assert oracle(right, t).value == pytest.approx(a)
+    assert always_answer(right, 0).value == pytest.approx(a)
+
+
+def test_an_oracle_gives_a_partly_right_answer_where_it_pays() -> None:
+    assert oracle([0.6, 0.2, 1.0], 0.5).value == pytest.approx((0.2 + 0 + 1) / 3)
+    assert oracle([0.6, 0.2, 1.0], 0.0).value == pytest.approx(0.6)
+    assert oracle([], 0.5).reason == "no answers to go by"
+
+
+@given(answers, st.sampled_from(["strict", "weak"]))
+def test_the_curve_is_the_mean_payoff_of_the_rule_at_each_target(rows: list[tuple[int, float]], tie: str) -> None:
+    right, sure = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
+    curve = score_curve(right, sure, tie=tie)  # type: ignore[arg-type]
+    assert [point[0] for point in curve] == list(GRID)
+    for t, value, low, high in curve:
+        acts = sure > t if tie == "strict" else sure >= t
+        assert value == pytest.approx(payoff(right, acts, t).mean())
+        assert low <= value + 1e-12
+        assert value <= high + 1e-12
+
+
+@given(answers, st.randoms(use_true_random=False))
+def test_the_curve_is_the_same_to_the_last_bit_in_any_order_of_rows(rows: list[tuple[int, float]], rng: object) -> None:
+    numbered = [(*row, i % 3) for i, row in enumerate(rows)]
+    shuffled = list(numbered)
+    rng.shuffle(shuffled)  # type: ignore[attr-defined]
+    one, other = ([np.array(column) for column in zip(*some, strict=True)] for some in (numbered, shuffled))
+    assert score_curve(one[0], one[1], clusters=one[2]) == score_curve(other[0], other[1], clusters=other[2])
+
+
+def test_a_confidence_outside_its_range_is_refused_by_the_curve() -> None:
+    with pytest.raises(DataError, match=r"a confidence lies in \[0, 1\]"):
+        score_curve([1, 0], [0.5, np.nan])
+    with pytest.raises(DataError, match="they describe the same answers"):
+        score_by_confidence([1, 0], [0.5], [0.5])
+
+
+@pytest.mark.parametrize("name", ["calibration", "curves", "discrimination", "intervals", "scores"])
+def test_examples_in_docstrings_are_true(name: str) -> None:
+    found = doctest.testmod(importlib.import_module(f"wager.metrics.{name}"))
+    assert found.attempted > 0
+    assert found.failed == 0

@@ -22,6 +22,8 @@ __all__ = ["Acts", "check_cells", "order_breaks"]
 
 LEVEL = 0.05
 """Chance, over all cells of one kind together, that a cell of a calibrated model is said to fail (Holm 1979)."""
+ROUNDING = 1e-9
+"""Slack with which a count made from a mean is taken as whole."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +33,16 @@ class Acts:
     answered: NDArray[np.bool_]
     """Whether the series' reply at this target is an answer."""
     abstained: NDArray[np.bool_]
-    """Whether it is an abstention; neither where there is no verdict."""
+    """Whether it is an abstention; neither where there is no verdict, or the series was not run at this target."""
     credit: NDArray[np.float64]
     """Credit in [0, 1], NaN where not answered."""
 
 
 def check_cells(acts: Mapping[float, Acts], forced: NDArray[np.float64] | None, items: NDArray[np.intp]) -> tuple[Cell, ...]:
     """The checks at every target and between neighbours.
+
+    A series that has no verdict where one is needed might belong to a cell; it is left out and counted there. With several samples
+    of an item the tests and intervals count items, not answers, which is cautious.
 
     Args:
         acts: by target, on the same series.
@@ -46,36 +51,45 @@ def check_cells(acts: Mapping[float, Acts], forced: NDArray[np.float64] | None, 
         items: shape (N,), the item of each series: what is independent.
     """
     targets = sorted(acts)
-    answered = [_cell("answered", t, 1.0, acts[t].credit[acts[t].answered], items[acts[t].answered], t) for t in targets]
+    unknown = {t: ~acts[t].answered & ~acts[t].abstained for t in targets}
+    answered = [_cell("answered", t, 1.0, t, acts[t].credit, items, acts[t].answered, unknown[t]) for t in targets]
     between = []
     for low, high in itertools.pairwise(targets):
-        held = acts[low].answered & acts[high].abstained
-        between.append(_cell("between", low, high, acts[low].credit[held], items[held], low))
+        inside = acts[low].answered & acts[high].abstained
+        maybe = (acts[low].answered | unknown[low]) & (acts[high].abstained | unknown[high])
+        between.append(_cell("between", low, high, low, acts[low].credit, items, inside, maybe & ~inside))
+    would_be = np.full(len(items), np.nan) if forced is None else forced
     abstained = []
     for t in targets:
         if t > 0:
-            known = acts[t].abstained & ~np.isnan(forced) if forced is not None else np.zeros(len(items), dtype=bool)
-            out = int(acts[t].abstained.sum() - known.sum())
-            values = forced[known] if forced is not None else np.zeros(0)
-            abstained.append(_cell("abstained", 0.0, t, values, items[known], t, out))
+            inside = acts[t].abstained & ~np.isnan(would_be)
+            abstained.append(_cell("abstained", 0.0, t, t, would_be, items, inside, (acts[t].abstained | unknown[t]) & ~inside))
     return tuple(cell for kind in (answered, between, abstained) for cell in _judged(kind))
 
 
 def _cell(
-    kind: str, low: float, high: float, credit: NDArray[np.float64], items: NDArray[np.intp], target: float, out: int = 0
+    kind: str,
+    low: float,
+    high: float,
+    target: float,
+    credit: NDArray[np.float64],
+    items: NDArray[np.intp],
+    inside: NDArray[np.bool_],
+    unknown: NDArray[np.bool_],
 ) -> tuple[Cell, float]:
     """The cell without its judgement, and the probability of so bad a value if the accuracy were just allowed."""
-    n, size = len(credit), len(np.unique(items))
+    n, out, size = int(inside.sum()), int(unknown.sum()), len(np.unique(items[inside]))
     if n == 0:
         return Cell(kind, low, high, Estimate(None, n=0, n_excluded=out, reason="no such answers"), None, target), 1.0
-    value = float(credit.mean())
-    bounds = clopper_pearson(value * size, size)
-    cell = Cell(kind, low, high, Estimate(value, *bounds, n, out), None, target)
-    if value < low:
-        return cell, float(binom.cdf(np.floor(value * size + 1e-9), size, low))
-    if value > high:
-        return cell, float(binom.sf(np.ceil(value * size - 1e-9) - 1, size, high))
-    return replace(cell, holds=True), 1.0
+    value = float(credit[inside].mean())
+    cell = Cell(kind, low, high, Estimate(value, *clopper_pearson(value * size, size), n, out), None, target)
+    if low <= value <= high:
+        return replace(cell, holds=True), 1.0
+    # a fractional count is rounded towards the allowed range
+    count = int(np.ceil(value * size - ROUNDING)) if value < low else int(np.floor(value * size + ROUNDING))
+    tail = float(binom.cdf(count, size, low) if value < low else binom.sf(count - 1, size, high))
+    sides = 2 if low > 0 and high < 1 else 1  # a narrow range can be missed on both sides
+    return cell, min(1.0, sides * tail)
 
 
 def _judged(cells: Sequence[tuple[Cell, float]]) -> list[Cell]:

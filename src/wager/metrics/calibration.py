@@ -15,7 +15,9 @@ from wager.metrics.results import Bin, Estimate
 __all__ = ["Binning", "EqualMass", "EqualWidth", "OnePerValue", "brier", "ece", "overconfidence", "reliability", "usual_binning"]
 
 FEW_VALUES = 64
-"""With at most so many distinct values each gets a bin of its own, and calibration is measured exactly (Kumar et al. 2019)."""
+"""With at most so many distinct values each may have a bin of its own, and calibration is measured exactly (Kumar et al. 2019)."""
+ENOUGH = 10
+"""Answers that such a bin needs on average: a bin for each single answer measures ``|confidence - correct|``, not calibration."""
 
 
 class Binning(Protocol):
@@ -33,6 +35,9 @@ class EqualWidth:
     n: int = 10
     """Number of bins."""
 
+    def __repr__(self) -> str:
+        return f"EqualWidth({self.n})"
+
     def assign(self, confidence: NDArray[np.float64]) -> NDArray[np.intp]:
         """See `Binning.assign`."""
         edges = np.array([i / self.n for i in range(1, self.n)])  # one rounding for each edge, never a sum of steps
@@ -45,6 +50,9 @@ class EqualMass:
 
     n: int = 15
     """Number of bins at most."""
+
+    def __repr__(self) -> str:
+        return f"EqualMass({self.n})"
 
     def assign(self, confidence: NDArray[np.float64]) -> NDArray[np.intp]:
         """See `Binning.assign`."""
@@ -64,8 +72,14 @@ class OnePerValue:
 
 
 def usual_binning(confidence: ArrayLike) -> Binning:
-    """`OnePerValue` for at most 64 distinct values, else ``EqualWidth(10)``."""
-    return OnePerValue() if len(np.unique(np.asarray(confidence))) <= FEW_VALUES else EqualWidth(10)
+    """`OnePerValue` for at most 10 distinct values, or for at most 64 with ten answers each on average; else ``EqualWidth(10)``.
+
+    The choice depends on the number of answers: name the bins where two sets are compared.
+    """
+    values = np.asarray(confidence)
+    distinct = len(np.unique(values))
+    few = distinct <= ENOUGH or (distinct <= FEW_VALUES and len(values) >= ENOUGH * distinct)
+    return OnePerValue() if few else EqualWidth(10)
 
 
 def _checked(correct: ArrayLike, confidence: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -1,4 +1,4 @@
-"""The score over all targets: of fixed acts (closed rubric), and of the rule "answer iff confidence > t" (threshold simulation)."""
+"""The score of "answer iff confidence > t" at given targets and along a grid: a threshold simulation on answers that were all given."""
 
 from __future__ import annotations
 
@@ -8,31 +8,18 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from wager.metrics.intervals import mean_estimate
+from wager.errors import DataError
 from wager.metrics.results import Estimate
-from wager.scoring import payoff
+from wager.metrics.scores import score_at
 from wager.targets import ConfidenceTarget
 
-__all__ = ["Tie", "acts_at", "score_at", "score_by_confidence"]
+__all__ = ["GRID", "Tie", "acts_at", "score_by_confidence", "score_curve"]
 
 Tie = Literal["strict", "weak"]
 """``strict``: answer iff confidence > t, as the instruction says. ``weak``: iff confidence >= t."""
 
-
-def score_at(
-    credit: ArrayLike, answered: ArrayLike, target: ConfidenceTarget | float, *, clusters: ArrayLike | None = None, n_excluded: int = 0
-) -> Estimate:
-    """Mean payoff of graded answers at one target, in [-t/(1-t), 1].
-
-    Args:
-        credit, answered: shape (N,), as in `wager.scoring.payoff`; answers and abstentions only.
-        target: t in [0, 1).
-        clusters: shape (N,), labels of what is independent.
-        n_excluded: answers without a verdict, carried into the result.
-    """
-    goal = target if isinstance(target, ConfidenceTarget) else ConfidenceTarget(target)
-    points = payoff(credit, answered, goal)
-    return mean_estimate(points, bounds=(-goal.penalty, 1.0), clusters=clusters, n_excluded=n_excluded, empty="no answer or abstention")
+GRID = tuple(i / 50 for i in range(50))
+"""Targets of a drawn curve; beyond 0.98 one wrong answer weighs more than 49 right ones and flattens the rest of the picture."""
 
 
 def acts_at(confidence: ArrayLike, target: float, *, tie: Tie = "strict") -> NDArray[np.bool_]:
@@ -58,9 +45,45 @@ def score_by_confidence(
         credit: shape (N,), in [0, 1].
         confidence: shape (N,), in [0, 1].
         targets: each in [0, 1).
-        tie, clusters, n_excluded: as above.
+        tie: what a confidence equal to the target does.
+        clusters: shape (N,), labels of what is independent.
+        n_excluded: answers without this confidence, carried into the result.
+
+    Raises:
+        DataError: shapes differ, or a confidence is outside [0, 1] or NaN.
+
+    >>> found = score_by_confidence([1, 0, 1], [0.5, 0.4, 0.9], [0, 0.5])
+    >>> [round(one.value, 3) for one in found.values()]
+    [0.667, 0.333]
     """
-    return {
-        str(ConfidenceTarget(t)): score_at(credit, acts_at(confidence, t, tie=tie), t, clusters=clusters, n_excluded=n_excluded)
-        for t in targets
-    }
+    found = _along(credit, confidence, targets, tie, clusters, n_excluded)
+    return {str(ConfidenceTarget(t)): one for t, one in zip(targets, found, strict=True)}
+
+
+def score_curve(
+    credit: ArrayLike,
+    confidence: ArrayLike,
+    *,
+    grid: Sequence[float] = GRID,
+    tie: Tie = "strict",
+    clusters: ArrayLike | None = None,
+) -> tuple[tuple[float, float, float, float], ...]:
+    """``(t, score, low, high)`` of the same rule along ``grid``, for a chart; empty without answers. Arguments as above."""
+    found = _along(credit, confidence, grid, tie, clusters)
+    points = ((t, one.value, one.low, one.high) for t, one in zip(grid, found, strict=True))
+    return tuple((t, value, low, high) for t, value, low, high in points if value is not None and low is not None and high is not None)
+
+
+def _along(
+    credit: ArrayLike, confidence: ArrayLike, targets: Sequence[float], tie: Tie, clusters: ArrayLike | None, n_excluded: int = 0
+) -> list[Estimate]:
+    worth, sure = np.asarray(credit, dtype=np.float64), np.asarray(confidence, dtype=np.float64)
+    if worth.shape != sure.shape:
+        raise DataError(f"credit has shape {worth.shape}, confidence has shape {sure.shape}; they describe the same answers")
+    if not bool(np.all((sure >= 0) & (sure <= 1))):
+        raise DataError("a confidence lies in [0, 1] and is never NaN; leave out what is unknown and count it")
+    groups = np.zeros(len(sure), dtype=np.intp) if clusters is None else np.unique(np.asarray(clusters), return_inverse=True)[1]
+    order = np.lexsort((groups, worth, sure))  # sums are then made in one order, whatever the order of rows
+    worth, sure = worth[order], sure[order]
+    labels = None if clusters is None else groups[order]
+    return [score_at(worth, acts_at(sure, t, tie=tie), t, clusters=labels, n_excluded=n_excluded) for t in targets]

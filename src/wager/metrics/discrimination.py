@@ -7,21 +7,27 @@ from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
 from wager.errors import DataError
-from wager.metrics.intervals import Z
+from wager.metrics.intervals import Z, wilson
 from wager.metrics.results import Estimate
 
 __all__ = ["auroc"]
 
+EXACT = 1e-20
+"""A variance up to this is rounding."""
 
-def auroc(correct: ArrayLike, confidence: ArrayLike, *, n_excluded: int = 0) -> Estimate:
+
+def auroc(correct: ArrayLike, confidence: ArrayLike, *, clusters: ArrayLike | None = None, n_excluded: int = 0) -> Estimate:
     """Probability that a right answer has more confidence than a wrong one; ties count one half. In [0, 1], 0.5 is chance.
 
-    Mid-ranks; the interval is DeLong's (DeLong, DeLong and Clarke-Pearson 1988), kept within [0, 1]. With a constant confidence the
-    value is 0.5 and says nothing: the reason says so.
+    Mid-ranks; the interval is DeLong's (DeLong, DeLong and Clarke-Pearson 1988), kept within [0, 1]; with clusters the parts of its
+    variance are summed within each cluster first (after Obuchowski 1997). Where right and wrong answers are apart completely that
+    variance is 0 and would claim certainty: the interval is then Wilson's, with the size of the rarer of the two. With a constant
+    confidence the value is 0.5 and says nothing: the reason says so.
 
     Args:
         correct: shape (N,), credit in [0, 1]; at least one half counts as right.
         confidence: shape (N,), any increasing scale.
+        clusters: shape (N,), labels of what is independent; None: every answer.
         n_excluded: answers without this confidence, carried into the result.
 
     Returns:
@@ -47,5 +53,17 @@ def auroc(correct: ArrayLike, confidence: ArrayLike, *, n_excluded: int = 0) -> 
         return Estimate(value, n=m + k, n_excluded=n_excluded, reason="one right or wrong answer alone gives no interval")
     of_right = (ranks[right] - rankdata(sure[right])) / k
     of_wrong = 1 - (ranks[~right] - rankdata(sure[~right])) / m
-    half = Z * float(np.sqrt(of_right.var(ddof=1) / m + of_wrong.var(ddof=1) / k))
+    labels = None if clusters is None else np.unique(np.asarray(clusters), return_inverse=True)[1]
+    if labels is None:
+        variance = float(of_right.var(ddof=1) / m + of_wrong.var(ddof=1) / k)
+        rarer = min(m, k)
+    else:
+        parts = np.empty(m + k)
+        parts[right], parts[~right] = (of_right - value) / m, (of_wrong - value) / k
+        count = int(labels.max()) + 1
+        variance = float(np.sum(np.bincount(labels, weights=parts) ** 2) * count / max(1, count - 1))
+        rarer = min(len(np.unique(labels[right])), len(np.unique(labels[~right])))
+    if variance <= EXACT:
+        return Estimate(value, *wilson(min(1.0, max(0.0, value)), rarer), m + k, n_excluded)
+    half = Z * float(np.sqrt(variance))
     return Estimate(value, max(0.0, value - half), min(1.0, value + half), m + k, n_excluded)

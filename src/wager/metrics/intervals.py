@@ -6,6 +6,8 @@ Answers to the same question are not independent: with several samples of an ite
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import beta, norm
@@ -49,7 +51,7 @@ def wilson(rate: float, n: float) -> tuple[float, float]:
     """Wilson's score interval of a proportion (Wilson 1927). ``rate`` in [0, 1]; ``n`` > 0 may be an effective, fractional size."""
     centre = (rate + Z**2 / (2 * n)) / (1 + Z**2 / n)
     half = Z / (1 + Z**2 / n) * np.sqrt(rate * (1 - rate) / n + Z**2 / (4 * n**2))
-    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+    return 0.0 if rate == 0 else max(0.0, float(centre - half)), 1.0 if rate == 1 else min(1.0, float(centre + half))
 
 
 def clopper_pearson(successes: float, n: int, *, level: float = 0.95) -> tuple[float, float]:
@@ -63,34 +65,47 @@ def clopper_pearson(successes: float, n: int, *, level: float = 0.95) -> tuple[f
 
 
 def mean_estimate(
-    values: ArrayLike, *, bounds: tuple[float, float], clusters: ArrayLike | None = None, n_excluded: int = 0, empty: str = "no answers"
+    values: ArrayLike,
+    *,
+    clusters: ArrayLike | None = None,
+    bounds: tuple[float, float] | None = None,
+    n_excluded: int = 0,
+    empty: str = "no answers",
 ) -> Estimate:
-    """Mean of bounded values with a normal interval from clustered errors, kept within ``bounds``.
+    """Mean with a normal interval from clustered errors, kept within ``bounds``.
 
-    Where all values are equal the error is 0 and would claim certainty; the interval is then Wilson's, of the values' place between
-    the bounds with the number of clusters as size.
+    Where all values are equal the error is 0 and would claim certainty. The interval is then Wilson's, of the mean's place between
+    the bounds with the number of clusters as size; without bounds there is none, and the reason says so.
 
     Args:
-        values: shape (N,), within ``bounds``, without NaN.
-        bounds: smallest and largest possible value.
+        values: shape (N,), without NaN.
         clusters: shape (N,), labels of what is independent; None: every value.
+        bounds: smallest and largest possible value.
         n_excluded: answers left out before, carried into the result.
         empty: the reason if there are no values.
+
+    Raises:
+        DataError: a value is NaN.
+
+    >>> mean_estimate([1.0, -3.0, 0.0, 1.0], bounds=(-3, 1)).value
+    -0.25
     """
     x = np.asarray(values, dtype=np.float64)
-    low_bound, high_bound = bounds
     if x.size == 0:
         return Estimate(None, n=0, n_excluded=n_excluded, reason=empty)
     if np.isnan(x).any():
         raise DataError("a mean was asked of values with NaN; leave out what is unknown and count it")
-    mean = float(x.mean())
-    se = clustered_se(x, clusters)
-    if np.ptp(x) == 0 or not np.isfinite(se) or se == 0:
-        size = len(x) if clusters is None else len(np.unique(np.asarray(clusters)))
-        width = high_bound - low_bound
-        low, high = wilson(min(1.0, max(0.0, (mean - low_bound) / width)), size)
-        return Estimate(mean, low_bound + low * width, low_bound + high * width, len(x), n_excluded)
-    return Estimate(mean, max(low_bound, mean - Z * se), min(high_bound, mean + Z * se), len(x), n_excluded)
+    mean, se = float(x.mean()), clustered_se(x, clusters)
+    if np.ptp(x) > 0 and se > 0:  # a single cluster has no error: NaN, and not greater than 0
+        low, high = mean - Z * se, mean + Z * se
+        return Estimate(mean, *((low, high) if bounds is None else (max(bounds[0], low), min(bounds[1], high))), len(x), n_excluded)
+    if bounds is None:
+        why = "all values are equal" if np.ptp(x) == 0 else "the values come from too few independent items"
+        return Estimate(mean, n=len(x), n_excluded=n_excluded, reason=f"{why}: no interval")
+    size = len(x) if clusters is None else len(np.unique(np.asarray(clusters)))
+    width = bounds[1] - bounds[0]
+    low, high = wilson(min(1.0, max(0.0, (mean - bounds[0]) / width)), size)
+    return Estimate(mean, bounds[0] + low * width, bounds[0] + high * width, len(x), n_excluded)
 
 
 def rate_estimate(hits: ArrayLike, *, clusters: ArrayLike | None = None, n_excluded: int = 0, empty: str = "no answers") -> Estimate:
@@ -115,17 +130,33 @@ def rate_estimate(hits: ArrayLike, *, clusters: ArrayLike | None = None, n_exclu
     return Estimate(rate, low, high, len(x), n_excluded)
 
 
-def paired_difference(a: ArrayLike, b: ArrayLike, items: ArrayLike, *, n_excluded: int = 0) -> Estimate:
-    """Mean of ``b - a`` over the same items, with the item as the cluster.
+def paired_difference(a: ArrayLike, a_items: ArrayLike, b: ArrayLike, b_items: ArrayLike, *, n_excluded: int = 0) -> Estimate:
+    """Mean difference ``b - a`` over the items that both have; an item's several values are averaged first, so items weigh the same.
+
+    Pairing takes out what makes an item hard for both (Miller 2024, sec. 4.2).
 
     Args:
-        a, b: shape (N,), values of the same answers slots under two conditions.
-        items: shape (N,), labels.
+        a, b: shapes (N,) and (M,), values under two conditions, without NaN.
+        a_items, b_items: shapes (N,) and (M,), the item of each.
+        n_excluded: items left out before; those that only one condition has are added.
+
+    Returns:
+        n is the number of items.
+
+    >>> found = paired_difference([0, 1, 1], ["x", "y", "z"], [1, 1], ["x", "y"])
+    >>> found.value, found.n, found.n_excluded
+    (0.5, 2, 1)
     """
-    difference: NDArray[np.float64] = np.asarray(b, dtype=np.float64) - np.asarray(a, dtype=np.float64)
-    if difference.size == 0:
-        return Estimate(None, n=0, n_excluded=n_excluded, reason="no item has a verdict in both")
-    mean, se = float(difference.mean()), clustered_se(difference, items)
-    if not np.isfinite(se) or se == 0:
-        return Estimate(mean, n=len(difference), n_excluded=n_excluded, reason="all differences are equal: no interval")
-    return Estimate(mean, mean - Z * se, mean + Z * se, len(difference), n_excluded)
+    a_names, a_means = _item_means(a, a_items)
+    b_names, b_means = _item_means(b, b_items)
+    both, in_a, in_b = np.intersect1d(a_names, b_names, assume_unique=True, return_indices=True)
+    out = n_excluded + len(a_names) + len(b_names) - 2 * len(both)
+    return mean_estimate(b_means[in_b] - a_means[in_a], n_excluded=out, empty="no item has a verdict in both")
+
+
+def _item_means(values: ArrayLike, items: ArrayLike) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    x, labels = np.asarray(values, dtype=np.float64), np.asarray(items)
+    if x.shape != labels.shape:
+        raise DataError(f"values have shape {x.shape}, their items {labels.shape}; each value belongs to one item")
+    names, codes = np.unique(labels, return_inverse=True)
+    return names, np.bincount(codes, weights=x, minlength=len(names)) / np.bincount(codes, minlength=len(names))

@@ -38,9 +38,9 @@ class Bin:
     """One bar of a reliability diagram."""
 
     low: float
-    """Smallest confidence of the bin's range."""
+    """Smallest confidence in it."""
     high: float
-    """Largest confidence of the bin's range."""
+    """Largest confidence in it."""
     confidence: float
     """Mean confidence of the answers in it."""
     accuracy: Estimate
@@ -86,9 +86,10 @@ class Group:
     score: dict[str, Estimate]
     """By target: mean payoff. An arm with a stated target has that target only; others are re-scored at all."""
     always_answer: dict[str, Estimate]
-    """By target: score if the same items were all answered as the model answers when it answers."""
+    """By target: score if the same items were all answered, as the model does where it is made to answer (the open arm at t = 0, else the
+    closed arm, else this group's own answers); items that it did not answer there are left out and counted."""
     oracle: dict[str, Estimate]
-    """By target: score of a model that answers exactly what it would get right."""
+    """By target: score of a model that answers exactly what it would get right, by the same answers as `always_answer`."""
     answered: Estimate
     """Answers / (answers + abstentions)."""
     accuracy: Estimate
@@ -153,7 +154,7 @@ class Summary:
     behaviour: tuple[Behaviour, ...] = ()
     """One per model with at least two open targets."""
     pairs: tuple[dict[str, Any], ...] = ()
-    """Paired differences between groups: ``a``, ``b`` (their ``by``), ``target``, ``score`` (Estimate of b - a), ``n_items``."""
+    """Paired differences between groups: ``a``, ``b`` (their ``by``), ``target``, ``score`` (Estimate of b - a over items), ``n_items``."""
     tie: str = "strict"
     """``strict``: answer iff confidence > t; ``weak``: iff >= t."""
     notes: tuple[str, ...] = ()
