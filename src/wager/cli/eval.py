@@ -165,7 +165,7 @@ def _facts(collected: Collected, seconds: float) -> dict[str, Any]:
 def _write(
     settings: EvalSettings, collected: Collected, summary: Summary, result: dict[str, Any], started: float, seconds: float
 ) -> list[Path]:
-    from wager.report import RunInfo, write_report
+    from wager.report import RunInfo, save_picture, write_report
 
     folder = settings.folder
     collected.table.write(folder / "answers.parquet")
@@ -191,7 +191,8 @@ def _write(
         conflicts=collected.conflicts,
     )
     write_report(folder / "report.html", summary, collected.table, info)
-    return [folder / "report.html", folder / "answers.parquet", folder / "results.json", folder / "logs"]
+    save_picture(folder / "picture.svg", summary)
+    return [folder / "report.html", folder / "picture.svg", folder / "answers.parquet", folder / "results.json", folder / "logs"]
 
 
 def _text(settings: EvalSettings, collected: Collected, summary: Summary, written: list[Path]) -> str:
