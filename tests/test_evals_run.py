@@ -47,6 +47,7 @@ def test_closed_and_open_arms_ask_the_same_items_and_the_results_are_on_disk(tmp
     assert len(table) == 60
     assert json.loads((tmp_path / "out" / "results.json").read_text()) == found
     assert (tmp_path / "out" / "report.html").stat().st_size > 100_000
+    assert (tmp_path / "out" / "picture.svg").read_text().startswith("<svg")
     assert len(list((tmp_path / "out" / "logs").glob("*.eval"))) == 3
 
 

@@ -191,8 +191,11 @@ def _write(
         conflicts=collected.conflicts,
     )
     write_report(folder / "report.html", summary, collected.table, info)
-    save_picture(folder / "picture.svg", summary)
-    return [folder / "report.html", folder / "picture.svg", folder / "answers.parquet", folder / "results.json", folder / "logs"]
+    written = [folder / name for name in ("report.html", "answers.parquet", "results.json", "logs")]
+    if summary.groups:  # a run that was stopped before its first answer has nothing to draw
+        save_picture(folder / "picture.svg", summary)
+        written.insert(1, folder / "picture.svg")
+    return written
 
 
 def _text(settings: EvalSettings, collected: Collected, summary: Summary, written: list[Path]) -> str:

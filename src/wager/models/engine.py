@@ -34,6 +34,15 @@ __all__ = ["Engine", "EngineSettings", "engine_for"]
 
 GGUF_VERSIONS = (2, 3)
 
+MOST_SLOTS = 16
+"""Slots that are worth a try: each has its own compute buffers and cache."""
+
+LARGE_BYTES = 1 << 30
+"""Files above are laid out without a measurement: it would take minutes, and a slot may repack the weights into memory of its own."""
+
+TURNS = 3
+"""How often each layout is timed."""
+
 
 @dataclass(frozen=True)
 class EngineSettings:
@@ -83,6 +92,7 @@ class Engine:
         params.cache_ram_mib = 0  # prompts are short: saving and restoring whole slots costs more than it spares
         params.warmup = False
         params.verbosity = -1
+        params.n_threads_http = 1  # nobody calls over the port; the default is a thread for each core and slot
         params.hostnames = ["127.0.0.1"]
         params.api_keys = [secrets.token_hex(16)]
         try:
@@ -136,31 +146,34 @@ def engine_for(path: Path, settings: EngineSettings) -> Engine:
 
 def layouts(cores: int) -> list[tuple[int, int]]:
     """(threads, slots) worth a try: from all threads in one slot to one thread in each of as many slots."""
-    shapes = {(cores, 1), (1, 1), (1, cores)}
-    shapes |= {(cores // slots, slots) for slots in (2, 4, 8) if slots < cores}
+    shapes = {(1, min(cores, MOST_SLOTS))} | {(cores // slots, slots) for slots in (1, 2, 4) if slots <= cores}
     return sorted(shapes)
 
 
+def _cores() -> int:
+    """Cores that this process may use, which can be fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def measured(path: Path, settings: EngineSettings) -> EngineSettings:
-    """The settings with the fastest threads and slots on this machine: seconds of real requests, kept in the cache folder.
+    """The settings with the fastest threads and slots on this machine: about three seconds of real requests, kept in the cache folder.
 
     Among those within a tenth of the fastest the one with most slots wins: it suffers least when other programs take a core.
-    What the caller has chosen stays; only the rest is measured.
+    What the caller has chosen stays; only the rest is measured. A file too large to be tried in seconds gets one slot of all cores.
     """
-    key_text = f"{path}|{path.stat().st_size}|{settings}|{platform.node()}|{platform.processor()}|{os.cpu_count()}|{version('xllamacpp')}"
-    record = cache_folder() / f"engine-{hashlib.sha256(key_text.encode()).hexdigest()[:16]}.json"
-    with suppress(OSError, ValueError, KeyError):
+    cores = _cores()
+    if path.stat().st_size > LARGE_BYTES:
+        return replace(settings, threads=settings.threads or max(1, cores // (settings.slots or 1)), slots=settings.slots or 1)
+    chosen = f"{settings.threads}|{settings.slots}"
+    machine = f"{platform.node()}|{platform.processor()}|{cores}|{version('xllamacpp')}"
+    key = hashlib.sha256(f"{path}|{path.stat().st_size}|{chosen}|{machine}".encode()).hexdigest()[:16]
+    record = cache_folder() / f"engine-{key}.json"
+    with suppress(OSError, ValueError, KeyError, TypeError):
         seen = json.loads(record.read_text(encoding="utf-8"))
         return replace(settings, threads=int(seen["threads"]), slots=int(seen["slots"]))
-    cores = os.cpu_count() or 1
-    shapes = {(settings.threads or threads, settings.slots or slots) for threads, slots in layouts(cores)}
-    speeds = {}
-    for threads, slots in sorted(shapes):
-        engine = Engine(path, replace(settings, threads=threads, slots=slots, context=256))
-        speeds[threads, slots] = _answers_per_second(engine)
-        engine.close()
+    speeds = _speeds(path, sorted({(settings.threads or threads, settings.slots or slots) for threads, slots in layouts(cores)}))
     best = max(speeds.values())
-    threads, slots = max((slots, threads) for (threads, slots), speed in speeds.items() if speed > 0.9 * best)[::-1]
+    slots, threads = max((slots, threads) for (threads, slots), speed in speeds.items() if speed > 0.9 * best)
     with suppress(OSError):
         record.parent.mkdir(parents=True, exist_ok=True)
         made = {"threads": threads, "slots": slots, "answers_per_second": {f"{t}x{s}": round(v, 2) for (t, s), v in speeds.items()}}
@@ -168,16 +181,33 @@ def measured(path: Path, settings: EngineSettings) -> EngineSettings:
     return replace(settings, threads=threads, slots=slots)
 
 
-def _answers_per_second(engine: Engine) -> float:
-    """Requests like those of a benchmark: a short question, a note after it, a short reply."""
+def _speeds(path: Path, shapes: list[tuple[int, int]]) -> dict[tuple[int, int], float]:
+    """Answers per second of each (threads, slots): the best of a few turns, so that another program's burst decides nothing."""
+    if len(shapes) == 1:
+        return {shapes[0]: 1.0}
+    engines: dict[tuple[int, int], Engine] = {}
+    try:
+        for threads, slots in shapes:
+            engines[threads, slots] = Engine(path, EngineSettings(context=256, threads=threads, slots=slots))
+            _answers_per_second(engines[threads, slots], slots, first=0)
+        return {
+            shape: max(_answers_per_second(engine, max(2, shape[1]), first=100 * turn) for turn in range(1, TURNS + 1))
+            for shape, engine in engines.items()
+        }
+    finally:
+        for engine in engines.values():
+            engine.close()
+
+
+def _answers_per_second(engine: Engine, count: int, *, first: int) -> float:
+    """``count`` requests like those of a benchmark: a short question, a note after it, a short reply."""
     note = ConfidenceTarget(0.5).instruction()
 
     def ask(number: int) -> Future[dict[str, Any]]:
         text = f"What is {number} plus {number + 1}? {note}"
         return engine.submit({"messages": [{"role": "user", "content": text}], "max_tokens": 6, "temperature": 0})
 
-    ask(1).result()
     started = time.perf_counter()
-    for future in [ask(number) for number in range(2, 10)]:
+    for future in [ask(first + number) for number in range(count)]:
         future.result()
-    return 8 / (time.perf_counter() - started)
+    return count / (time.perf_counter() - started)

