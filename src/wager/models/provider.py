@@ -40,6 +40,7 @@ MAX_TOKENS = 512
 CONCURRENT = 40
 """Requests in flight: more than slots, so that a free slot finds one whose beginning it has read."""
 
+
 class LlamaAPI(ModelAPI):
     """A GGUF model in this process."""
 
