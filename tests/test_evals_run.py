@@ -13,6 +13,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from wager.errors import UsageError
+from wager.evals import resolve
 from wager.table import AnswerTable
 
 TOY = f"{Path(__file__).parent / 'toy.py'}@toy_mc"
@@ -192,7 +194,6 @@ BAD = [
     (["capitals", "--arms", "consistency", "--samples", "1"], "give --samples 2 or more"),
     (["capitals", "-T", "n"], "-T takes name=value, got 'n'"),
     (["capitals", "-T", "unheard=3"], "no argument of the task wager/capitals named 'unheard'"),
-    (["inspect_evals/gpqa_diamond"], "python -m pip install inspect-evals"),
     (["absent.py@x"], "no task file at 'absent.py'"),
     (["capitals", "--model", "gguf/absent.gguf"], "absent.gguf"),
     (["capitals", "--model", "openai/gpt-4o-mini"], "openai"),
@@ -210,3 +211,18 @@ def test_bad_input_is_one_clear_line_and_a_non_zero_exit(tmp_path: Path, argumen
     assert len(lines) == 1, done.stderr
     assert message in lines[0]
     assert lines[0].startswith("wager: ")
+
+
+def test_a_package_of_tasks_that_is_not_installed_is_named_with_its_pip_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolve, "entry_points", lambda group: ())
+    with pytest.raises(UsageError, match="python -m pip install inspect-evals"):
+        resolve.resolve_task("inspect_evals/gpqa_diamond", {})
+
+
+def test_a_folder_that_cannot_be_made_is_said_before_anything_is_fetched(tmp_path: Path) -> None:
+    done = wager("capitals", "--out", "/proc/nowhere", cwd=tmp_path, XDG_CACHE_HOME=str(tmp_path / "cache"))
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "wager: cannot use the output folder '/proc/nowhere': No such file or directory; choose another with --out"
+    ]
+    assert not (tmp_path / "cache").exists()

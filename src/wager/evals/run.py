@@ -58,7 +58,7 @@ def run(settings: EvalSettings, *, fresh: bool = False, progress: Progress | Non
         OutputError: the folder cannot be written.
         KeyboardInterrupt: stopped by the user; what was answered is in the folder, and the same call goes on.
     """
-    with _one_line_errors(settings):
+    with _claimed(settings.folder), _one_line_errors(settings):
         plan = _plan(settings)
     logs = _prepare(settings, plan, fresh)
     if progress is not None:
@@ -66,6 +66,27 @@ def run(settings: EvalSettings, *, fresh: bool = False, progress: Progress | Non
     with _one_line_errors(settings), showing(progress):
         _run_set(settings, plan, logs)
     return collect(logs, settings, plan.items)
+
+
+@contextlib.contextmanager
+def _claimed(folder: Path) -> Iterator[None]:
+    """The folder made before anything is fetched, so that one that cannot be made costs nothing; empty ones go again after an error."""
+    new = [one for one in (folder, *folder.parents) if not one.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable(folder, error.strerror) from error
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            for one in new:
+                one.rmdir()
+        raise
+
+
+def _unusable(folder: Path, why: str | None) -> OutputError:
+    return OutputError(f"cannot use the output folder {str(folder)!r}: {why}; choose another with --out")
 
 
 def _plan(settings: EvalSettings) -> Plan:
@@ -120,7 +141,7 @@ def _prepare(settings: EvalSettings, plan: Plan, fresh: bool) -> Path:
         record.write_text(json.dumps(made, indent=1, default=str), encoding="utf-8")
     except (OSError, json.JSONDecodeError, KeyError) as error:
         why = error.strerror if isinstance(error, OSError) else f"{RUN_FILE} is damaged"
-        raise OutputError(f"cannot use the output folder {str(folder)!r}: {why}; choose another with --out") from error
+        raise _unusable(folder, why) from error
     return logs
 
 
