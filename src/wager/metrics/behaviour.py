@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom
+from scipy.special import bdtr, bdtrc
 
 from wager.metrics.intervals import clopper_pearson, rate_estimate
 from wager.metrics.results import Cell, Estimate
@@ -87,7 +87,7 @@ def _cell(
         return replace(cell, holds=True), 1.0
     # a fractional count is rounded towards the allowed range
     count = int(np.ceil(value * size - ROUNDING)) if value < low else int(np.floor(value * size + ROUNDING))
-    tail = float(binom.cdf(count, size, low) if value < low else binom.sf(count - 1, size, high))
+    tail = float(bdtr(count, size, low) if value < low else bdtrc(count - 1, size, high) if count > 0 else 1.0)
     sides = 2 if low > 0 and high < 1 else 1  # a narrow range can be missed on both sides
     return cell, min(1.0, sides * tail)
 

@@ -7,12 +7,26 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import erf
 
-from wager.errors import DataError
+from wager.metrics.cells import Cells, checked
 from wager.metrics.intervals import mean_estimate, rate_estimate
 from wager.metrics.results import Bin, Estimate
 
-__all__ = ["Binning", "EqualMass", "EqualWidth", "OnePerValue", "brier", "ece", "overconfidence", "reliability", "usual_binning"]
+__all__ = [
+    "Binning",
+    "EqualMass",
+    "EqualWidth",
+    "OnePerValue",
+    "brier",
+    "debiased",
+    "ece",
+    "overconfidence",
+    "reliability",
+    "spiegelhalter",
+    "squared_debiased",
+    "usual_binning",
+]
 
 FEW_VALUES = 64
 """With at most so many distinct values each may have a bin of its own, and calibration is measured exactly (Kumar et al. 2019)."""
@@ -23,8 +37,8 @@ ENOUGH = 10
 class Binning(Protocol):
     """How confidences are put into bins."""
 
-    def assign(self, confidence: NDArray[np.float64]) -> NDArray[np.intp]:
-        """Bin number of each confidence, shape (N,); empty bins are allowed."""
+    def assign(self, confidence: NDArray[np.float64], counts: NDArray[np.float64] | None = None) -> NDArray[np.intp]:
+        """Bin number of each confidence, shape (N,), each of which may stand for several answers; empty bins are allowed."""
         ...
 
 
@@ -38,10 +52,14 @@ class EqualWidth:
     def __repr__(self) -> str:
         return f"EqualWidth({self.n})"
 
-    def assign(self, confidence: NDArray[np.float64]) -> NDArray[np.intp]:
+    def assign(self, confidence: NDArray[np.float64], counts: NDArray[np.float64] | None = None) -> NDArray[np.intp]:
         """See `Binning.assign`."""
-        edges = np.array([i / self.n for i in range(1, self.n)])  # one rounding for each edge, never a sum of steps
-        return np.searchsorted(edges, confidence, side="right")
+        edges = np.array([i / self.n for i in range(self.n)])  # one rounding for each edge, never a sum of steps
+        found = np.minimum((confidence * self.n).astype(np.intp), self.n - 1)
+        # the product is rounded: a value just beside an edge can fall on the wrong side by one bin
+        found -= confidence < edges[found]
+        found[found < self.n - 1] += confidence[found < self.n - 1] >= edges[found[found < self.n - 1] + 1]
+        return found
 
 
 @dataclass(frozen=True)
@@ -54,11 +72,12 @@ class EqualMass:
     def __repr__(self) -> str:
         return f"EqualMass({self.n})"
 
-    def assign(self, confidence: NDArray[np.float64]) -> NDArray[np.intp]:
+    def assign(self, confidence: NDArray[np.float64], counts: NDArray[np.float64] | None = None) -> NDArray[np.intp]:
         """See `Binning.assign`."""
-        values, codes, counts = np.unique(confidence, return_inverse=True, return_counts=True)
-        middle = np.cumsum(counts) - counts / 2
-        bins = np.minimum((middle * self.n / len(confidence)).astype(np.intp), self.n - 1)
+        values, codes = np.unique(confidence, return_inverse=True)
+        size = np.bincount(codes, weights=counts, minlength=len(values))
+        middle = np.cumsum(size) - size / 2
+        bins = np.minimum((middle * self.n / size.sum()).astype(np.intp), self.n - 1)
         return bins[codes] if len(values) else np.zeros(0, dtype=np.intp)
 
 
@@ -66,7 +85,7 @@ class EqualMass:
 class OnePerValue:
     """A bin for each distinct confidence."""
 
-    def assign(self, confidence: NDArray[np.float64]) -> NDArray[np.intp]:
+    def assign(self, confidence: NDArray[np.float64], counts: NDArray[np.float64] | None = None) -> NDArray[np.intp]:
         """See `Binning.assign`."""
         return np.unique(confidence, return_inverse=True)[1]
 
@@ -78,18 +97,12 @@ def usual_binning(confidence: ArrayLike) -> Binning:
     """
     values = np.asarray(confidence)
     distinct = len(np.unique(values))
-    few = distinct <= ENOUGH or (distinct <= FEW_VALUES and len(values) >= ENOUGH * distinct)
-    return OnePerValue() if few else EqualWidth(10)
+    return OnePerValue() if few_values(distinct, len(values)) else EqualWidth(10)
 
 
-def _checked(correct: ArrayLike, confidence: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    right, sure = np.asarray(correct, dtype=np.float64), np.asarray(confidence, dtype=np.float64)
-    if right.shape != sure.shape:
-        raise DataError(f"correct has shape {right.shape}, confidence has shape {sure.shape}; they describe the same answers")
-    for name, values in (("correct", right), ("confidence", sure)):
-        if not bool(np.all((values >= 0) & (values <= 1))):
-            raise DataError(f"{name} lies in [0, 1] and is never NaN; leave out what is unknown and count it")
-    return right, sure
+def few_values(distinct: int, size: int) -> bool:
+    """Whether each of ``distinct`` confidences of ``size`` answers has enough answers for a bin of its own."""
+    return distinct <= ENOUGH or (distinct <= FEW_VALUES and size >= ENOUGH * distinct)
 
 
 def brier(correct: ArrayLike, confidence: ArrayLike, *, clusters: ArrayLike | None = None, n_excluded: int = 0) -> Estimate:
@@ -104,7 +117,7 @@ def brier(correct: ArrayLike, confidence: ArrayLike, *, clusters: ArrayLike | No
     Raises:
         DataError: shapes differ, or a value is outside [0, 1] or NaN.
     """
-    right, sure = _checked(correct, confidence)
+    right, sure = checked(correct, confidence)
     return mean_estimate(
         (sure - right) ** 2, bounds=(0.0, 1.0), clusters=clusters, n_excluded=n_excluded, empty="no answer has this confidence"
     )
@@ -112,7 +125,7 @@ def brier(correct: ArrayLike, confidence: ArrayLike, *, clusters: ArrayLike | No
 
 def overconfidence(correct: ArrayLike, confidence: ArrayLike, *, clusters: ArrayLike | None = None, n_excluded: int = 0) -> Estimate:
     """Mean of ``confidence - correct``, in [-1, 1]; positive is overconfident. Arguments as in `brier`."""
-    right, sure = _checked(correct, confidence)
+    right, sure = checked(correct, confidence)
     return mean_estimate(sure - right, bounds=(-1.0, 1.0), clusters=clusters, n_excluded=n_excluded, empty="no answer has this confidence")
 
 
@@ -128,7 +141,7 @@ def ece(correct: ArrayLike, confidence: ArrayLike, *, bins: Binning | None = Non
     >>> ece([1, 0, 1, 1], [0.75, 0.75, 0.75, 0.75]).value
     0.0
     """
-    right, sure = _checked(correct, confidence)
+    right, sure = checked(correct, confidence)
     if right.size == 0:
         return Estimate(None, n=0, n_excluded=n_excluded, reason="no answer has this confidence")
     codes = (bins or usual_binning(sure)).assign(sure)
@@ -138,11 +151,46 @@ def ece(correct: ArrayLike, confidence: ArrayLike, *, bins: Binning | None = Non
     )
 
 
+def debiased(n: NDArray[np.float64], gap: NDArray[np.float64], right: NDArray[np.float64]) -> float:
+    """ECE less the bias of its bins' absolute values: each bin's gap is taken as normal around the one seen, with the variance of its
+    accuracy, and what the absolute value then gains on average is subtracted. May be negative for a well calibrated model.
+
+    Args:
+        n, gap, right: shape (B,), answers, sum of ``confidence - correct`` and sum of credit of each bin.
+
+    Reference: Kumar, Liang and Ma (2019), arXiv 1909.10155, sec. 5, with the folded normal's mean in closed form.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rate, mean = right / n, np.abs(gap) / n
+        sd = np.sqrt(rate * (1 - rate) / n)
+        folded = np.where(sd > 0, sd * np.sqrt(2 / np.pi) * np.exp(-((mean / sd) ** 2) / 2) + mean * erf(mean / (sd * np.sqrt(2))), mean)
+    return float((n * (2 * mean - folded))[n > 0].sum() / n.sum())
+
+
+def squared_debiased(n: NDArray[np.float64], gap: NDArray[np.float64], right: NDArray[np.float64]) -> tuple[float | None, str]:
+    """Squared calibration error without bias, signed: ``sum_b w_b [gap_b^2 - acc_b (1 - acc_b) / (n_b - 1)]``; None with the reason if a
+    bin has one answer. Arguments as in `debiased`. Reference: Broecker (2012); Kumar, Liang and Ma (2019)."""
+    if (n == 1).any():
+        return None, f"{int((n == 1).sum())} bins hold a single answer"
+    used = n > 1
+    n, gap, right = n[used], gap[used], right[used]
+    rate = right / n
+    return float((n * ((gap / n) ** 2 - rate * (1 - rate) / (n - 1))).sum() / n.sum()), ""
+
+
+def spiegelhalter(cells: Cells) -> float:
+    """Spiegelhalter's Z: ``sum (Z - s)(1 - 2 s) / sqrt(sum (1 - 2 s)^2 s (1 - s))``, standard normal if every confidence is the true
+    probability; NaN where no confidence can be wrong by it (all 0, 1/2 or 1). Reference: Spiegelhalter (1986)."""
+    tilt = 1 - 2 * cells.value
+    variance = float((cells.n * tilt**2 * cells.value * (1 - cells.value)).sum())
+    return float((tilt * (cells.right - cells.n * cells.value)).sum() / np.sqrt(variance)) if variance > 0 else float("nan")
+
+
 def reliability(
     correct: ArrayLike, confidence: ArrayLike, *, bins: Binning | None = None, clusters: ArrayLike | None = None
 ) -> tuple[Bin, ...]:
     """The non-empty bins of a reliability diagram, in order of confidence. Arguments as in `ece`."""
-    right, sure = _checked(correct, confidence)
+    right, sure = checked(correct, confidence)
     if right.size == 0:
         return ()
     codes = (bins or usual_binning(sure)).assign(sure)

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
-from scipy.stats import rankdata
+from numpy.typing import ArrayLike, NDArray
 
 from wager.errors import DataError
+from wager.metrics.cells import Cells
 from wager.metrics.intervals import Z, wilson
 from wager.metrics.results import Estimate
 
-__all__ = ["auroc"]
+__all__ = ["auroc", "auroc_of"]
+
+
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mid-ranks, from 1."""
+    _, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[codes])
+
 
 EXACT = 1e-20
 """A variance up to this is rounding."""
@@ -45,14 +52,14 @@ def auroc(correct: ArrayLike, confidence: ArrayLike, *, clusters: ArrayLike | No
     if m == 0 or k == 0:
         one = "no answers" if m + k == 0 else f"all {m + k} answers are {'right' if m else 'wrong'}"
         return Estimate(None, n=m + k, n_excluded=n_excluded, reason=f"{one}: there is nothing to tell apart")
-    ranks = rankdata(sure)
+    ranks = _ranks(sure)
     value = float((ranks[right].sum() - m * (m + 1) / 2) / (m * k))
     if np.ptp(sure) == 0:
         return Estimate(value, n=m + k, n_excluded=n_excluded, reason="every answer has the same confidence")
     if m < 2 or k < 2:
         return Estimate(value, n=m + k, n_excluded=n_excluded, reason="one right or wrong answer alone gives no interval")
-    of_right = (ranks[right] - rankdata(sure[right])) / k
-    of_wrong = 1 - (ranks[~right] - rankdata(sure[~right])) / m
+    of_right = (ranks[right] - _ranks(sure[right])) / k
+    of_wrong = 1 - (ranks[~right] - _ranks(sure[~right])) / m
     labels = None if clusters is None else np.unique(np.asarray(clusters), return_inverse=True)[1]
     if labels is None:
         variance = float(of_right.var(ddof=1) / m + of_wrong.var(ddof=1) / k)
@@ -67,3 +74,21 @@ def auroc(correct: ArrayLike, confidence: ArrayLike, *, clusters: ArrayLike | No
         return Estimate(value, *wilson(min(1.0, max(0.0, value)), rarer), m + k, n_excluded)
     half = Z * float(np.sqrt(variance))
     return Estimate(value, max(0.0, value - half), min(1.0, value + half), m + k, n_excluded)
+
+
+def auroc_of(
+    cells: Cells, correct: NDArray[np.float64], confidence: NDArray[np.float64], clusters: NDArray[np.intp] | None = None
+) -> Estimate:
+    """As `auroc`, from answers that are sorted and counted already; with clusters it needs the answers themselves, shape (N,)."""
+    h, w = cells.hits, cells.n - cells.hits
+    m, k = float(h.sum()), float(w.sum())
+    if clusters is not None or m < 2 or k < 2 or cells.constant:
+        return auroc(correct, confidence, clusters=clusters)
+    of_right = (np.cumsum(w) - w / 2) / k  # share of wrong answers below a right one in this cell
+    of_wrong = (m - np.cumsum(h) + h / 2) / m
+    value = float((h * of_right).sum() / m)
+    variance = float((h * (of_right - value) ** 2).sum() / (m - 1) / m + (w * (of_wrong - value) ** 2).sum() / (k - 1) / k)
+    if variance <= EXACT:
+        return Estimate(value, *wilson(min(1.0, max(0.0, value)), min(m, k)), cells.size)
+    half = Z * float(np.sqrt(variance))
+    return Estimate(value, max(0.0, value - half), min(1.0, value + half), cells.size)

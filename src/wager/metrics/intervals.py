@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import beta, norm
+from scipy.special import betaincinv, ndtri
 
 from wager.errors import DataError
 from wager.metrics.results import Estimate
 
-__all__ = ["clopper_pearson", "clustered_se", "mean_estimate", "paired_difference", "rate_estimate", "wilson"]
+__all__ = ["bounded", "clopper_pearson", "clustered_se", "mean_estimate", "paired_difference", "rate_estimate", "wilson"]
 
-Z = float(norm.ppf(0.975))
+Z = float(ndtri(0.975))
 """Standard normal quantile of a two-sided 95 % interval."""
 
 
@@ -59,8 +59,8 @@ def clopper_pearson(successes: float, n: int, *, level: float = 0.95) -> tuple[f
     if n == 0:
         return 0.0, 1.0
     tail = (1 - level) / 2
-    low = 0.0 if successes <= 0 else float(beta.ppf(tail, successes, n - successes + 1))
-    high = 1.0 if successes >= n else float(beta.ppf(1 - tail, successes + 1, n - successes))
+    low = 0.0 if successes <= 0 else float(betaincinv(successes, n - successes + 1, tail))
+    high = 1.0 if successes >= n else float(betaincinv(successes + 1, n - successes, 1 - tail))
     return low, high
 
 
@@ -96,16 +96,31 @@ def mean_estimate(
     if np.isnan(x).any():
         raise DataError("a mean was asked of values with NaN; leave out what is unknown and count it")
     mean, se = float(x.mean()), clustered_se(x, clusters)
-    if np.ptp(x) > 0 and se > 0:  # a single cluster has no error: NaN, and not greater than 0
-        low, high = mean - Z * se, mean + Z * se
-        return Estimate(mean, *((low, high) if bounds is None else (max(bounds[0], low), min(bounds[1], high))), len(x), n_excluded)
     if bounds is None:
+        if np.ptp(x) > 0 and se > 0:  # a single cluster has no error: NaN, and not greater than 0
+            return Estimate(mean, mean - Z * se, mean + Z * se, len(x), n_excluded)
         why = "all values are equal" if np.ptp(x) == 0 else "the values come from too few independent items"
         return Estimate(mean, n=len(x), n_excluded=n_excluded, reason=f"{why}: no interval")
     size = len(x) if clusters is None else len(np.unique(np.asarray(clusters)))
+    return Estimate(mean, *bounded(mean, se if np.ptp(x) > 0 else 0.0, size, bounds), len(x), n_excluded)
+
+
+def bounded(mean: float, se: float, size: float, bounds: tuple[float, float], z: float = Z) -> tuple[float, float]:
+    """Normal interval of a mean, kept within ``bounds``; where its error is 0 or unknown (NaN), Wilson's of its place between them.
+
+    Args:
+        mean, se: of the values.
+        size: how many independent ones there are.
+        bounds: smallest and largest possible value; the largest may be infinite, and an error of 0 then gives no width.
+        z: normal quantile.
+    """
+    if se > 0:
+        return max(bounds[0], mean - z * se), min(bounds[1], mean + z * se)
     width = bounds[1] - bounds[0]
+    if not np.isfinite(width):
+        return mean, mean
     low, high = wilson(min(1.0, max(0.0, (mean - bounds[0]) / width)), size)
-    return Estimate(mean, bounds[0] + low * width, bounds[0] + high * width, len(x), n_excluded)
+    return bounds[0] + low * width, bounds[0] + high * width
 
 
 def rate_estimate(hits: ArrayLike, *, clusters: ArrayLike | None = None, n_excluded: int = 0, empty: str = "no answers") -> Estimate:

@@ -9,7 +9,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
-__all__ = ["Behaviour", "Bin", "Cell", "ConfidenceQuality", "Estimate", "Group", "Summary", "to_json"]
+__all__ = [
+    "Along",
+    "Behaviour",
+    "Bin",
+    "Board",
+    "BoardGroup",
+    "BoardPair",
+    "Cell",
+    "Confidence",
+    "ConfidenceQuality",
+    "Estimate",
+    "Group",
+    "Ranks",
+    "Summary",
+    "to_json",
+]
 
 SCHEMA_VERSION = 1
 """Version of the JSON that `to_json` gives; raised when a key changes meaning."""
@@ -172,3 +187,153 @@ def to_json(result: Any) -> Any:
     if isinstance(result, list | tuple):
         return [to_json(value) for value in result]
     return result
+
+
+@dataclass(frozen=True)
+class Along:
+    """One number along the targets of `Board.grid`. All tuples have one place for each of these."""
+
+    value: tuple[float | None, ...]
+    """The estimate at each target; None where it cannot be computed."""
+    low: tuple[float | None, ...]
+    """Lower end of the pointwise 95 % interval."""
+    high: tuple[float | None, ...]
+    """Upper end."""
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Where a group stands on the board at each target of `Board.grid`; 1 is the best, groups with equal scores share the better rank."""
+
+    rank: tuple[int | None, ...]
+    """By the score; None where the group has no score."""
+    low: tuple[int | None, ...]
+    """Best rank that the data allow: simultaneous over the board, 95 % (Mogstad, Romano, Shaikh and Wilhelm 2024)."""
+    high: tuple[int | None, ...]
+    """Worst rank that the data allow."""
+    if_incorrect: tuple[int | None, ...]
+    """The rank if every group's missing answers counted as wrong."""
+    if_abstained: tuple[int | None, ...]
+    """The rank if every group's missing answers counted as "I don't know"."""
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """How good one source of confidence is, on the answers of a group that have it."""
+
+    source: str
+    """A `wager.answers.ConfidenceSource` value."""
+    n: int
+    """Answers with it."""
+    metrics: dict[str, Estimate]
+    """``brier``, ``log_loss``, ``ece``, ``ece_debiased``, ``ece_l2_debiased`` (squared, signed), ``smooth_ece``, ``overconfidence``,
+    ``auroc``, ``aurc``, ``e_aurc``, ``augrc``, ``prr``, ``expected_score`` (under the Beta distribution of stakes), ``spiegelhalter``."""
+    ece_bins: str
+    """The named binning, such as ``EqualWidth(10)``."""
+    corp: dict[str, Estimate]
+    """``mcb``, ``dsc``, ``unc``: the Brier score is mcb - dsc + unc."""
+    score: dict[str, Estimate]
+    """By target: score of "answer iff confidence > t" on these answers (a threshold simulation)."""
+    lost: dict[str, dict[str, Estimate]]
+    """By target: ``disobedience``, ``miscalibration``, ``indistinction``; points lost against the perfect oracle."""
+    along: Along
+    """`score` along the grid."""
+    band: Along
+    """The same with a simultaneous 95 % band: it holds at all targets of the grid together."""
+    lost_along: dict[str, tuple[float | None, ...]]
+    """`lost` along the grid, by the same three names."""
+    reliability: tuple[Bin, ...]
+    """Bins of a reliability diagram."""
+    risk_coverage: tuple[tuple[float, float], ...]
+    """(coverage, risk), the surest answers first, at most 200 points; a single point for a constant confidence."""
+    constant: bool
+    """Whether all confidences are equal: then there is one operating point, and no ranking by `risk_coverage`."""
+
+
+@dataclass(frozen=True)
+class BoardGroup:
+    """One line of a leaderboard."""
+
+    by: dict[str, str | float | None]
+    """What selects it, in the order asked for."""
+    n: int
+    """Answers to answerable items."""
+    n_items: int
+    """Distinct items among them."""
+    counts: dict[str, int]
+    """Answers by outcome, all six, after the choice for missing answers."""
+    missing: int
+    """How many of them were missing, whatever they are counted as."""
+    score: dict[str, Estimate]
+    """By target: mean payoff of what the group did."""
+    always_answer: dict[str, Estimate]
+    """By target: score if it had answered all, as well as where it did answer."""
+    oracle: dict[str, Estimate]
+    """By target: score of a model that answers exactly what it would get right."""
+    rates: dict[str, Estimate]
+    """``accuracy`` (credit / answers and abstentions), ``accuracy_answered``, ``answered``, ``abstention_rate``, ``error_rate``."""
+    along: Along
+    """`score` along the grid."""
+    band: Along
+    """The same with a simultaneous 95 % band over all t."""
+    ranks: Ranks
+    """Where it stands."""
+    confidences: tuple[Confidence, ...]
+    """One for each source that has values; the first is the headline."""
+    strata: dict[str, tuple[float | None, ...]]
+    """By stratum: score along the grid."""
+    strata_n: dict[str, int]
+    """By stratum: answers and abstentions."""
+    unanswerable: dict[str, int]
+    """Items where abstaining is the only right reply, by outcome; empty where there are none."""
+    missing_lines: tuple[str, ...] = ()
+    """What is known of its missing answers, in words."""
+
+    @property
+    def name(self) -> str:
+        """How a reader names it: the values of `by`, joined."""
+        return (
+            " · ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in self.by.values() if value is not None) or "all"
+        )
+
+
+@dataclass(frozen=True)
+class BoardPair:
+    """Two groups on the items that both have."""
+
+    a: int
+    """Place in `Board.groups`."""
+    b: int
+    """Place in `Board.groups`, larger than a."""
+    n_items: int
+    """Items with a verdict in both."""
+    score: dict[str, Estimate]
+    """By target: score of b minus score of a, paired by item."""
+    along: Along
+    """The same along the grid."""
+    accuracy: Estimate
+    """Accuracy of b minus accuracy of a."""
+    mcnemar_p: float | None
+    """Exact two-sided p of McNemar's test that both have the same accuracy; None with partial credit or several samples."""
+
+
+@dataclass(frozen=True)
+class Board:
+    """Answers of several groups, re-scored at every target."""
+
+    targets: tuple[float, ...]
+    """The targets asked for, increasing."""
+    grid: tuple[float, ...]
+    """0, 0.01, ..., 0.99: where the curves are computed."""
+    groups: tuple[BoardGroup, ...]
+    """In the order of their `by`."""
+    pairs: tuple[BoardPair, ...]
+    """All pairs of groups that share items, up to the board's limit (see the notes)."""
+    tie: str
+    """``strict`` or ``weak``."""
+    missing: str
+    """What missing answers count as: ``abstained``, ``incorrect`` or ``unparsed`` (left out)."""
+    notes: tuple[str, ...]
+    """Sentences that a reader must see with the numbers."""
+    schema: int = SCHEMA_VERSION
+    """Version of the JSON form."""

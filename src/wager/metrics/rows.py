@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from wager.answers import ConfidenceSource, Outcome
 from wager.table import AnswerTable
 
-__all__ = ["Key", "Rows", "groups_of", "places"]
+__all__ = ["Key", "Rows", "groups_of", "places", "split"]
 
 Key = tuple[str, str, str, float | None]
 """Task, model, arm and stated target (None where none was stated)."""
@@ -84,14 +84,60 @@ class Rows:
 
 def groups_of(table: AnswerTable) -> dict[Key, Rows]:
     """The groups of a table, by task, model, arm and target; the arms in the order closed, open, consistency."""
-    task, tasks = _codes(table, "task")
-    model, models = _codes(table, "model")
-    arm, arms = _codes(table, "arm")
-    stated, target = np.unique(np.nan_to_num(table.target, nan=-1.0) + 0.0, return_inverse=True)  # -1 for none; + 0.0 turns -0 into 0
-    rank = np.array([ARM_ORDER.get(name or "", len(ARM_ORDER)) for name in arms], dtype=np.intp)[arm]
+    target = [None if np.isnan(t) else t + 0.0 for t in table.target.tolist()]  # + 0.0 turns -0 into 0
+    columns = {name: table.arrow.column(name) for name in ("task", "model", "arm")} | {"target": pa.array(target, pa.float64())}
+    return {_key(by): rows for by, rows, _ in split(table, columns)}
+
+
+def _key(by: Mapping[str, str | float | None]) -> Key:
+    target = by["target"]
+    return str(by["task"]), str(by["model"]), str(by["arm"]), None if target is None else float(target)
+
+
+def split(
+    table: AnswerTable, by: Mapping[str, pa.Array | pa.ChunkedArray]
+) -> list[tuple[dict[str, str | float | None], Rows, NDArray[np.intp]]]:
+    """The groups of a table by any columns of text or numbers, each with its rows and their places in the table.
+
+    Groups come in increasing order of their values, the first column first, empty values before all others, arms as `ARM_ORDER` has them.
+
+    Args:
+        table: the answers.
+        by: names and columns of the table's length.
+    """
+    rows = _rows(table)
+    code: NDArray[np.intp] = np.zeros(len(rows), dtype=np.intp)
+    values: list[tuple[str | float | None, ...]] = [()]
+    for name, column in by.items():
+        one, distinct = _coded(column, _arm_rank if name == "arm" else _value_rank)
+        code = code * len(distinct) + one
+        values = [(*before, value) for before in values for value in distinct]
+    within = (*rows.confidence.values(), rows.credit, rows.outcome, rows.sample, rows.item)  # the last weighs most
+    order = np.lexsort((*within, code))
+    ordered = code[order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(ordered) else np.zeros(0, dtype=np.intp)
+    found = []
+    for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(ordered)], strict=False):
+        places_of = order[start:end]
+        found.append((dict(zip(by, values[int(ordered[start])], strict=True)), rows.where(places_of), places_of))
+    return found
+
+
+def _value_rank(value: str | float | None) -> tuple[int, float, str]:
+    if value is None:
+        return 0, 0.0, ""
+    return (1, float(value), "") if isinstance(value, int | float) else (2, 0.0, str(value))
+
+
+def _arm_rank(value: str | float | None) -> tuple[int, float, str]:
+    return 1, float(ARM_ORDER.get(str(value), len(ARM_ORDER))), str(value)
+
+
+def _rows(table: AnswerTable) -> Rows:
+    """All rows, in the order of the table."""
     stratum, strata = _codes(table, "stratum", sort=False)
     outcome, seen = _codes(table, "outcome")
-    rows = Rows(
+    return Rows(
         item=_codes(table, "item")[0],
         sample=np.asarray(table.arrow.column("sample").to_numpy(), dtype=np.intp),
         outcome=np.array([[one.value for one in OUTCOMES].index(one or "") for one in seen], dtype=np.intp)[outcome],
@@ -101,17 +147,6 @@ def groups_of(table: AnswerTable) -> dict[Key, Rows]:
         strata=strata,
         confidence={source: table.confidence(source) for source in table.sources},
     )
-    within = (*rows.confidence.values(), rows.credit, rows.outcome, rows.sample, rows.item)  # the last weighs most
-    order = np.lexsort((*within, target, arm, rank, model, task))
-    rows = rows.where(order)
-    keys = np.stack([task, model, arm, target], axis=1)[order]
-    starts = np.flatnonzero(np.r_[True, np.any(keys[1:] != keys[:-1], axis=1)]) if len(keys) else np.zeros(0, dtype=np.intp)
-    found: dict[Key, Rows] = {}
-    for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(keys)], strict=False):
-        a, b, c, d = keys[start].tolist()
-        t = float(stated[d])
-        found[str(tasks[a]), str(models[b]), str(arms[c]), t if t >= 0 else None] = rows.where(slice(start, end))
-    return found
 
 
 def places(sets: Sequence[Rows]) -> tuple[NDArray[np.intp], list[NDArray[np.intp]]]:
@@ -141,13 +176,22 @@ def _series(rows: Rows) -> NDArray[np.intp]:
 
 def _codes(table: AnswerTable, name: str, *, sort: bool = True) -> tuple[NDArray[np.intp], tuple[str | None, ...]]:
     """Each row's place among the distinct texts of a column, and these, sorted or in order of first appearance."""
-    column = table.arrow.column(name).combine_chunks()
-    encoded = (column.chunk(0) if isinstance(column, pa.ChunkedArray) else column).dictionary_encode(null_encoding="encode")
+    codes, values = _coded(table.arrow.column(name), _value_rank if sort else None)
+    return codes, tuple(None if value is None else str(value) for value in values)
+
+
+def _coded(
+    column: pa.Array | pa.ChunkedArray, rank: Callable[[str | float | None], tuple[int, float, str]] | None
+) -> tuple[NDArray[np.intp], list[str | float | None]]:
+    encoded = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    encoded = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
+    if not isinstance(encoded, pa.DictionaryArray):
+        encoded = encoded.dictionary_encode(null_encoding="encode")
     codes = np.asarray(encoded.indices.to_numpy(zero_copy_only=False), dtype=np.intp)
-    values = encoded.dictionary.to_pylist()
-    if not sort:
-        return codes, tuple(values)
-    order = sorted(range(len(values)), key=lambda at: values[at])
-    rank = np.empty(len(order), dtype=np.intp)
-    rank[order] = np.arange(len(order))
-    return rank[codes], tuple(values[at] for at in order)
+    values: list[str | float | None] = encoded.dictionary.to_pylist()
+    if rank is None:
+        return codes, values
+    order = sorted(range(len(values)), key=lambda at: rank(values[at]))
+    place = np.empty(len(order), dtype=np.intp)
+    place[order] = np.arange(len(order))
+    return place[codes], [values[at] for at in order]
