@@ -111,3 +111,12 @@ def test_an_impossible_number_of_items_is_an_error(n: int) -> None:
 
 def test_every_pair_can_be_asked() -> None:
     assert len(letters(n=len(words()) * 26).dataset) == len(words()) * 26
+
+
+@pytest.mark.parametrize("reply", ["0 or 2", "Two or three.", "There are 2, or 3, Es."])
+def test_two_numbers_offered_as_one_of_two_are_not_right(reply: str) -> None:
+    assert score(reply, "DEER", "E").value == "I"
+
+
+def test_the_same_number_twice_is_one_answer() -> None:
+    assert score("2 or two", "DEER", "E").value == "C"

@@ -10,13 +10,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wager.errors import MissingExtraError, OutputError, UsageError
+from wager.cli.arguments import named_values
+from wager.cli.columns import columns, number, percent
+from wager.errors import MissingExtraError, OutputError
 from wager.targets import DEFAULT_TARGETS, targets_from
 
 if TYPE_CHECKING:
     from wager.evals.collect import Collected
     from wager.evals.settings import EvalSettings
-    from wager.metrics.results import Estimate, Group, Summary
+    from wager.metrics.results import Group, Summary
 
 __all__ = ["add_parser"]
 
@@ -88,8 +90,8 @@ def run(options: argparse.Namespace) -> int:
         samples=options.samples,
         limit=options.limit,
         out=options.out,
-        task_args=_pairs("-T", options.task_args, paths=True),
-        model_args=_pairs("-M", options.model_args),
+        task_args=named_values("-T", options.task_args, paths=True),
+        model_args=named_values("-M", options.model_args),
         model_base_url=options.model_base_url,
         ask_confidence=options.ask_confidence,
         note_in_dataset=options.note_in_dataset,
@@ -131,20 +133,6 @@ def run(options: argparse.Namespace) -> int:
     if collected.missing:
         print(f"wager: {collected.missing} answers are still missing; the same command goes on", file=sys.stderr)
     return 1 if collected.errors or collected.missing else 0
-
-
-def _pairs(option: str, given: list[str], *, paths: bool = False) -> dict[str, Any]:
-    """``name=value`` options; a value that is JSON is read as JSON, else it is text. A file that exists gets its absolute path."""
-    values: dict[str, Any] = {}
-    for pair in given:
-        name, equals, text = pair.partition("=")
-        if not equals or not name:
-            raise UsageError(f"{option} takes name=value, got {pair!r}")
-        try:
-            values[name.strip()] = json.loads(text)
-        except json.JSONDecodeError:
-            values[name.strip()] = str(Path(text).resolve()) if paths and Path(text).is_file() else text
-    return values
 
 
 def _facts(collected: Collected, seconds: float) -> dict[str, Any]:
@@ -211,14 +199,14 @@ def _text(settings: EvalSettings, collected: Collected, summary: Summary, writte
     for group in summary.groups:
         for target in group.score:
             rows.append(_row(group, target))
-    lines += _columns(rows)
+    lines += columns(rows, left=(0, 7))
     lines += ["", 'score: +1 right, -t/(1-t) wrong, 0 for "I don\'t know"; always saying it scores 0 at every t']
     lines += [line for group in summary.groups if group.by["target"] is None for line in _simulations(group)]
     for group in summary.groups:
         share = group.unanswerable.get("abstention_rate")
         if share is not None and not isinstance(share, int | dict):
             arm = f"{group.by['arm']}" + (f" t={group.by['target']:g}" if group.by["target"] is not None else "")
-            lines.append(f"nothing to know (invented): {arm} abstained on {_percent(share)} of {share.n}")
+            lines.append(f"nothing to know (invented): {arm} abstained on {percent(share)} of {share.n}")
     for line, count in collected.conflicts[:3]:
         lines.append(f"the benchmark's own prompt orders an answer ({count} prompts; the note overrides it): {line!r}")
     lines += [f"note: {note}" for note in summary.notes]
@@ -232,11 +220,11 @@ def _row(group: Group, target: str) -> tuple[str, ...]:
     return (
         str(group.by["arm"]),
         target,
-        _percent(group.answered),
-        _percent(group.accuracy_answered),
-        _number(score.value),
+        percent(group.answered),
+        percent(group.accuracy_answered),
+        number(score.value),
         "-" if score.low is None or score.high is None else f"[{score.low:+.2f}, {score.high:+.2f}]",
-        _number(group.always_answer[target].value) if target in group.always_answer else "-",
+        number(group.always_answer[target].value) if target in group.always_answer else "-",
         ", ".join(f"{n} {outcome}" for outcome, n in out.items()) or "0",
     )
 
@@ -245,28 +233,9 @@ def _simulations(group: Group) -> list[str]:
     """What acting on each source of confidence would have scored."""
     lines = []
     for quality in group.confidences:
-        scores = ", ".join(f"{_number(estimate.value)} at t={t}" for t, estimate in quality.score_by_confidence.items())
+        scores = ", ".join(f"{number(estimate.value)} at t={t}" for t, estimate in quality.score_by_confidence.items())
         auroc = "-" if quality.auroc.value is None else f"{quality.auroc.value:.2f}"
         lines.append(
             f"{group.by['arm']}, if it answered only where its {quality.source} confidence > t: {scores} (simulated; AUROC {auroc})"
         )
     return lines
-
-
-def _percent(estimate: Estimate) -> str:
-    return "-" if estimate.value is None else f"{100 * estimate.value:.0f} %"
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:+.2f}"
-
-
-def _columns(rows: list[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  ".join(
-            cell.ljust(width) if column in (0, 7) else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]

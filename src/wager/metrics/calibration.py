@@ -34,6 +34,12 @@ ENOUGH = 10
 """Answers that such a bin needs on average: a bin for each single answer measures ``|confidence - correct|``, not calibration."""
 
 
+BLOCK = 2**15
+"""Answers that are put into bins at a time: they fit into a core's cache."""
+NEAR = 1e-6
+"""Distance of ``confidence * bins`` from a whole number below which a confidence is compared with the edge itself."""
+
+
 class Binning(Protocol):
     """How confidences are put into bins."""
 
@@ -54,11 +60,17 @@ class EqualWidth:
 
     def assign(self, confidence: NDArray[np.float64], counts: NDArray[np.float64] | None = None) -> NDArray[np.intp]:
         """See `Binning.assign`."""
-        edges = np.array([i / self.n for i in range(self.n)])  # one rounding for each edge, never a sum of steps
-        found = np.minimum((confidence * self.n).astype(np.intp), self.n - 1)
-        # the product is rounded: a value just beside an edge can fall on the wrong side by one bin
-        found -= confidence < edges[found]
-        found[found < self.n - 1] += confidence[found < self.n - 1] >= edges[found[found < self.n - 1] + 1]
+        edges = np.array([i / self.n for i in range(1, self.n)])  # one rounding for each edge, never a sum of steps
+        found = np.empty(confidence.shape, dtype=np.intp)
+        for start in range(0, len(confidence), BLOCK):
+            part = confidence[start : start + BLOCK]
+            product = part * self.n
+            codes = np.minimum(product.astype(np.intp), self.n - 1)
+            # the product is rounded: beside an edge only the edge itself decides
+            near = np.flatnonzero(np.abs(product - np.rint(product)) < NEAR)
+            if near.size:
+                codes[near] = np.searchsorted(edges, part[near], side="right")
+            found[start : start + BLOCK] = codes
         return found
 
 
@@ -144,10 +156,19 @@ def ece(correct: ArrayLike, confidence: ArrayLike, *, bins: Binning | None = Non
     right, sure = checked(correct, confidence)
     if right.size == 0:
         return Estimate(None, n=0, n_excluded=n_excluded, reason="no answer has this confidence")
-    codes = (bins or usual_binning(sure)).assign(sure)
-    gaps = np.abs(np.bincount(codes, weights=right - sure))
+    bins = bins or usual_binning(sure)
+    if isinstance(bins, EqualWidth):
+        gaps = np.zeros(bins.n)
+        for start in range(0, len(sure), BLOCK):  # a block's arrays never leave the core's cache
+            part = slice(start, start + BLOCK)
+            gaps += np.bincount(bins.assign(sure[part]), weights=right[part] - sure[part], minlength=bins.n)
+    else:
+        gaps = np.bincount(bins.assign(sure), weights=right - sure)
     return Estimate(
-        float(gaps.sum() / len(right)), n=len(right), n_excluded=n_excluded, reason="no interval: the plug-in value is biased upwards"
+        float(np.abs(gaps).sum() / len(right)),
+        n=len(right),
+        n_excluded=n_excluded,
+        reason="no interval: the plug-in value is biased upwards",
     )
 
 

@@ -22,6 +22,10 @@ __all__ = ["augrc", "aurc", "coverage_at_risk", "e_aurc", "prr", "risk_at_covera
 Floats = NDArray[np.float64]
 
 
+LARGEST_TABLE = 2**22
+"""Largest table of harmonic numbers."""
+
+
 def _down(n: Floats, wrong: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """Answers and errors in each cell, and before it, from the surest cell down; the last axis is the cell."""
     n, wrong = n[..., ::-1], wrong[..., ::-1]
@@ -37,13 +41,24 @@ def areas(n: Floats, right: Floats) -> tuple[Floats, Floats, Floats]:
     size, good = n.sum(axis=-1), right.sum(axis=-1)
     m, e, before, errors = _down(n, n - right)
     # sum over j = 1..m of (errors + e j / m) / (before + j)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rate = np.where(m > 0, e / m, 0.0)
-    steps = digamma(before + m + 1) - digamma(before + 1)
+    rate = e / np.maximum(m, 1)
+    steps = _harmonic_steps(m, before)
     area = (e + (errors - rate * before) * steps).sum(axis=-1) / size
     best = ((size - good) - good * (digamma(size + 1) - digamma(good + 1))) / size
     generalised = (m * (errors + e / 2)).sum(axis=-1) / size**2
     return area, best, generalised
+
+
+def _harmonic_steps(m: Floats, before: Floats) -> Floats:
+    """H(before + m) - H(before), from a table where that is small."""
+    size = int(before.flat[-1] + m.flat[-1]) if m.size else 0
+    if m.size and size <= LARGEST_TABLE and m.ndim == 1 and len(m) == size:
+        return 1 / (before + 1)  # each answer has a confidence of its own
+    if m.size and size <= min(LARGEST_TABLE, m.size):
+        table = np.concatenate([[0.0], np.cumsum(1 / np.arange(1.0, size + 1))])
+        first = before.astype(np.intp)
+        return np.asarray(table.take(first + m.astype(np.intp)) - table.take(first))
+    return np.asarray(digamma(before + m + 1) - digamma(before + 1))
 
 
 def aurc(cells: Cells) -> float:

@@ -82,6 +82,9 @@ def letter_count() -> Scorer:
 
     async def score(state: TaskState, target: Target) -> Score:
         found = counted(state.output.completion, str(state.metadata.get("letter", "")))
+        either = EITHER.search(state.output.completion.lower())
+        if either and _value(either["number"]) != _value(either["other"]):
+            return Score(value=INCORRECT, answer=either.group(), explanation="offers two numbers and claims neither")
         if found is None:
             return Score(value=INCORRECT, answer="", explanation="no number is given", reason="invalid_response_format")
         return Score(value=CORRECT if found == int(target.text) else INCORRECT, answer=str(found))
@@ -95,6 +98,8 @@ def _number(without: tuple[str, ...] = ()) -> str:
 
 
 ANY, PLAIN = _number(), _number(without=("no", "none", "once", "twice"))
+EITHER = re.compile(rf"{PLAIN},? or (?:{PLAIN.replace('<number>', '<other>')})")
+"""Two numbers offered as one of two: neither is claimed."""
 ADVERB = r"(?:exactly |only |just |a total of |about )?"
 MARKED = rf"\banswer(?: is)?\W{{0,3}}{ADVERB}{ANY}"
 SAID = rf"(?:\b(?:there (?:is|are)|has|have|contains|appears|occurs)\b|=)\W{{0,3}}{ADVERB}{_number(without=('no',))}"
