@@ -8,18 +8,20 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from wager.answers import Answer, ConfidenceSource, Outcome
 from wager.errors import DataError, OutputError
 
-__all__ = ["SCHEMA", "SCHEMA_VERSION", "AnswerTable"]
+__all__ = ["SCHEMA", "SCHEMA_VERSION", "AnswerTable", "constant_column"]
 
 SCHEMA_VERSION = 1
 """Raised when a column changes meaning; files of every earlier version stay readable."""
@@ -49,6 +51,22 @@ SCHEMA = pa.schema(
 )
 """One row per graded answer; columns as the fields of `wager.answers.Answer`, one ``confidence_<source>`` column per source."""
 
+SHARED_ROWS = 2**16
+"""Rows of the one chunk that a constant column repeats."""
+
+
+@lru_cache(maxsize=64)
+def _shared_chunk(value: str | float | bool | None, kind: pa.DataType) -> pa.Array:
+    return pa.nulls(SHARED_ROWS, kind) if value is None else pa.repeat(pa.scalar(value, kind), SHARED_ROWS)
+
+
+def constant_column(value: str | float | bool | None, rows: int, kind: pa.DataType) -> pa.ChunkedArray:
+    """A column that holds one value, or nothing (None), in every row: one shared chunk, repeated, so that its memory is the same for
+    any number of rows."""
+    chunk = _shared_chunk(value, kind)
+    whole, rest = divmod(rows, SHARED_ROWS)
+    return pa.chunked_array([chunk] * whole + ([chunk.slice(0, rest)] if rest else []), kind)
+
 
 class AnswerTable:
     """Graded answers, one row each.
@@ -65,10 +83,11 @@ class AnswerTable:
         columns = []
         for field in SCHEMA:
             if field.name not in arrow.column_names:
-                columns.append(pa.nulls(arrow.num_rows, field.type))
+                columns.append(constant_column(None, arrow.num_rows, field.type))
                 continue
+            column = arrow.column(field.name)
             try:
-                column = arrow.column(field.name).cast(field.type)
+                column = column if column.type == field.type else column.cast(field.type)
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
                 raise DataError(f"column {field.name!r} should be {field.type}: {error}") from error
             if not field.nullable and column.null_count:
@@ -78,13 +97,17 @@ class AnswerTable:
         unknown = set(self.arrow.column("outcome").unique().to_pylist()) - {outcome.value for outcome in Outcome}
         if unknown:
             raise DataError(f"unknown outcome {sorted(unknown)[0]!r}; allowed: {', '.join(Outcome)}")
-        if not np.array_equal(~np.isnan(self.credit), self.answered):
+        credit = self.arrow.column("credit")
+        known = pc.fill_null(pc.invert(pc.is_nan(credit)), False)
+        if not known.equals(self._is_one_of(*(outcome for outcome in Outcome if outcome.is_answer))):
             raise DataError("column 'credit' must be present exactly where the outcome is 'correct' or 'incorrect'")
         for name in ("credit", *(f"confidence_{source.value}" for source in ConfidenceSource)):
-            values = self._floats(name)
-            outside = values[(values < 0) | (values > 1)]
-            if outside.size:
-                raise DataError(f"column {name!r} has {outside.size} values outside [0, 1], the first is {outside[0]:g}")
+            column = self.arrow.column(name)
+            if column.null_count == len(column):
+                continue
+            outside = column.filter(pc.or_(pc.less(column, 0.0), pc.greater(column, 1.0)))
+            if len(outside):
+                raise DataError(f"column {name!r} has {len(outside)} values outside [0, 1], the first is {outside[0].as_py():g}")
 
     @classmethod
     def from_answers(cls, answers: Iterable[Answer], **metadata: Any) -> AnswerTable:
@@ -156,7 +179,15 @@ class AnswerTable:
 
     def texts(self, name: str) -> NDArray[np.object_]:
         """A text column as an object array, shape (N,); None where empty."""
-        return np.asarray(self.arrow.column(name).to_pylist(), dtype=object)
+        column = self.arrow.column(name)
+        if not pa.types.is_string(column.type) or not len(column):
+            return np.asarray(column.to_pylist(), dtype=object)
+        chunks = column.dictionary_encode().unify_dictionaries().chunks  # rows of one text share one object
+        values = np.asarray([*chunks[0].dictionary.to_pylist(), None], dtype=object)
+        return np.concatenate([values[pc.fill_null(chunk.indices, len(values) - 1).to_numpy(zero_copy_only=False)] for chunk in chunks])
+
+    def _is_one_of(self, *outcomes: Outcome) -> pa.ChunkedArray:
+        return pc.is_in(self.arrow.column("outcome"), pa.array([outcome.value for outcome in outcomes]))
 
     def _floats(self, name: str) -> NDArray[np.float64]:
         return np.asarray(self.arrow.column(name).to_numpy(zero_copy_only=False), dtype=np.float64)
@@ -169,12 +200,12 @@ class AnswerTable:
     @property
     def answered(self) -> NDArray[np.bool_]:
         """Whether the row is an answer, right or wrong; shape (N,)."""
-        return np.isin(self.outcome.astype(str), [outcome.value for outcome in Outcome if outcome.is_answer])
+        return np.asarray(self._is_one_of(*(outcome for outcome in Outcome if outcome.is_answer)).to_numpy(), dtype=np.bool_)
 
     @property
     def scored(self) -> NDArray[np.bool_]:
         """Whether the row is an answer or an abstention, so that the rubric says what it is worth; shape (N,)."""
-        return np.isin(self.outcome.astype(str), [outcome.value for outcome in Outcome if outcome.is_scored])
+        return np.asarray(self._is_one_of(*(outcome for outcome in Outcome if outcome.is_scored)).to_numpy(), dtype=np.bool_)
 
     @property
     def credit(self) -> NDArray[np.float64]:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from wager import __version__
 from wager.cli import audit as audit_verb
 from wager.cli import eval as eval_verb
+from wager.cli import score as score_verb
 from wager.errors import WagerError
 
 __all__ = ["main", "parser"]
@@ -26,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--version", action="version", version=f"wager {__version__}")
     verbs = made.add_subparsers(dest="verb", metavar="VERB", required=True)
     eval_verb.add_parser(verbs)
+    score_verb.add_parser(verbs)
     audit_verb.add_parser(verbs)
     return made
 

@@ -18,7 +18,7 @@ def percent(estimate: Estimate) -> str:
 
 def number(value: float | None) -> str:
     """A signed number with two decimals, or a dash."""
-    return "-" if value is None else f"{value:+.2f}"
+    return "-" if value is None else f"{round(value, 2) + 0.0:+.2f}"  # + 0.0 turns -0 into 0
 
 
 def plain(text: str) -> str:

@@ -62,7 +62,7 @@ def verdict_of(score: Score | None) -> Verdict:
         return Verdict(Outcome.ABSTAINED, reason="the benchmark's own scorer says: not attempted")
     if isinstance(value, str) and not _is_grade(value):
         return Verdict(Outcome.UNGRADED, reason=f"the scorer gives {value!r}, which is no grade")
-    credit = value_to_float()(value)
+    credit = value_to_float()(value.strip().upper() if isinstance(value, str) and len(value.strip()) == 1 else value)
     if math.isnan(credit):
         return Verdict(Outcome.UNGRADED, reason=score.explanation or "the scorer gives NaN")
     if not 0 <= credit <= 1:

@@ -245,7 +245,11 @@ def _group(
         along=along(Z),
         band=along(SIMULTANEOUS),
         ranks=ranks,
-        confidences=tuple(one for name in sources if (one := _confidence(given, name, goals, grid, acts, tie, stakes, bins)) is not None),
+        confidences=tuple(
+            _told_confidence(one, line.stated, grid)
+            for name in sources
+            if (one := _confidence(given, name, goals, grid, acts, tie, stakes, bins)) is not None
+        ),
         strata=_strata(used, grid, line.stated),
         strata_n=dict(_strata_sizes(used)),
         unanswerable=line.unanswerable,
@@ -279,6 +283,16 @@ def _confidence(
         acts={t: points[rows.item] for t, points in acts.items()},
         bins=bins,
     )
+
+
+def _told_confidence(found: Confidence, stated: float | None, grid: tuple[float, ...]) -> Confidence:
+    """Of answers that were told a target, points are lost at that one only."""
+    if stated is None:
+        return found
+    none = Estimate(None, n_excluded=found.n, reason=f"these answers were told the target {stated:g}")
+    lost = {t: parts if t == str(ConfidenceTarget(stated)) else dict.fromkeys(parts, none) for t, parts in found.lost.items()}
+    along = {name: tuple(x if t == stated else None for t, x in zip(grid, line, strict=True)) for name, line in found.lost_along.items()}
+    return replace(found, lost=lost, lost_along=along)
 
 
 def _acts(lines: Sequence[_Line], at: int) -> dict[float, NDArray[np.float64]]:
@@ -395,11 +409,16 @@ def _pair(
 
 
 def _notes(lines: Sequence[_Line], groups: Sequence[BoardGroup], goals: Sequence[float], tie: Tie) -> Iterator[str]:
+    unscored = []
+    for group in groups:
+        out = {one.value: group.counts[one.value] for one in Outcome if not one.is_scored}
+        if group.n and sum(out.values()) / group.n > UNSCORED_SHARE:
+            kinds = ", ".join(f"{count:,} {kind}" for kind, count in out.items() if count)
+            unscored.append(f"{group.name}: {sum(out.values()):,} of {group.n:,} answers have no verdict ({kinds}); no score includes them")
+    yield from unscored[:3]
+    if len(unscored) > 3:
+        yield f"so have {len(unscored) - 3} more groups: see their counts"
     for line, group in zip(lines, groups, strict=True):
-        unscored = {one.value: group.counts[one.value] for one in Outcome if not one.is_scored}
-        if group.n and sum(unscored.values()) / group.n > UNSCORED_SHARE:
-            kinds = ", ".join(f"{count} {kind}" for kind, count in unscored.items() if count)
-            yield f"{group.name}: {sum(unscored.values()):,} of {group.n:,} answers have no verdict ({kinds}); no score includes them"
         partial = int(((line.rows.credit > 0) & (line.rows.credit < 1)).sum())
         if partial:
             yield f"{group.name}: {partial} answers have partial credit; counts call them correct from one half on, scores use the credit"

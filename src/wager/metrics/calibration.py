@@ -158,12 +158,12 @@ def ece(correct: ArrayLike, confidence: ArrayLike, *, bins: Binning | None = Non
         return Estimate(None, n=0, n_excluded=n_excluded, reason="no answer has this confidence")
     bins = bins or usual_binning(sure)
     if isinstance(bins, EqualWidth):
-        gaps = np.zeros(bins.n)
+        gaps: NDArray[np.float64] = np.zeros(bins.n)
         for start in range(0, len(sure), BLOCK):  # a block's arrays never leave the core's cache
             part = slice(start, start + BLOCK)
             gaps += np.bincount(bins.assign(sure[part]), weights=right[part] - sure[part], minlength=bins.n)
     else:
-        gaps = np.bincount(bins.assign(sure), weights=right - sure)
+        gaps = np.asarray(np.bincount(bins.assign(sure), weights=right - sure), dtype=np.float64)
     return Estimate(
         float(np.abs(gaps).sum() / len(right)),
         n=len(right),

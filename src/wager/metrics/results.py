@@ -292,9 +292,8 @@ class BoardGroup:
     @property
     def name(self) -> str:
         """How a reader names it: the values of `by`, joined."""
-        return (
-            " · ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in self.by.values() if value is not None) or "all"
-        )
+        told = {name: f"t={value:g}" if name == "target" and isinstance(value, float) else value for name, value in self.by.items()}
+        return " · ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in told.values() if value is not None) or "all"
 
 
 @dataclass(frozen=True)
