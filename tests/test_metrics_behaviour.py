@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binom, binomtest
 from statsmodels.stats.multitest import multipletests
 
-from wager.metrics.behaviour import Acts, check_cells, order_breaks
+from wager.metrics.behaviour import Acts, check_cells, obedience, order_breaks, slope
 from wager.metrics.results import Cell
 
 
@@ -102,3 +102,33 @@ def test_order_breaks_by_hand() -> None:
     told = {0.0: acts("CC-?-"), 0.5: acts("-C-C?"), 0.9: acts("C-X??")}
     found = order_breaks(told, np.arange(5))
     assert (found.value, found.n, found.n_excluded) == (pytest.approx(2 / 3), 3, 2)
+
+
+def test_a_model_that_acts_on_its_confidence_is_obedient_and_has_slope_one() -> None:
+    sure = np.linspace(0.005, 0.995, 100)
+    told = {t: Acts(sure > t, sure <= t, np.where(sure > t, 1.0, np.nan)) for t in (0.25, 0.5, 0.75)}
+    found = obedience(told, "stated", sure, np.arange(100))
+    assert [one.agreement.value for one in found] == [1.0, 1.0, 1.0]
+    assert [one.implied_threshold for one in found] == pytest.approx([0.25, 0.5, 0.75], abs=0.01)
+    assert slope(found) == pytest.approx(1.0, abs=0.02)
+
+
+def test_a_model_that_ignores_the_target_has_slope_zero() -> None:
+    sure = np.linspace(0.005, 0.995, 100)
+    told = {t: Acts(sure > 0.3, sure <= 0.3, np.where(sure > 0.3, 1.0, np.nan)) for t in (0.25, 0.5, 0.75)}
+    found = obedience(told, "stated", sure, np.arange(100))
+    assert slope(found) == pytest.approx(0.0)
+    assert [one.over_answers.value for one in found] == pytest.approx([0.0, 0.2, 0.45])
+    assert [one.over_abstains.value for one in found] == pytest.approx([0.05, 0.0, 0.0])
+
+
+def test_obedience_leaves_out_what_has_no_verdict_or_no_confidence() -> None:
+    (one,) = obedience({0.5: acts("C-X?C")}, "stated", np.array([0.9, 0.2, 0.4, 0.9, np.nan]), np.arange(5))
+    assert (one.agreement.value, one.agreement.n, one.agreement.n_excluded) == (pytest.approx(2 / 3), 3, 2)
+    assert one.over_answers.value == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize(("text", "implied"), [("CCC", 0.0), ("---", 1.0), ("???", None)])
+def test_implied_thresholds_at_the_ends(text: str, implied: float | None) -> None:
+    (one,) = obedience({0.5: acts(text)}, "stated", np.array([0.2, 0.5, 0.8]), np.arange(3))
+    assert one.implied_threshold == implied

@@ -133,6 +133,16 @@ def test_groups_told_a_target_are_scored_there_only_and_give_the_closed_group_it
     assert lost["0.9"]["disobedience"].value == pytest.approx(0.0 - (1 - 9) / 2)  # never told: it answered both
 
 
+def test_two_told_targets_give_behavioural_calibration() -> None:
+    closed = [answer(n, "correct", confidence={ConfidenceSource.STATED: 0.6}) for n in range(4)]
+    told = [*many(["correct"] * 4, arm="open", target=0.5), *many(["correct"] * 4, arm="open", target=0.75)]
+    found = board_json(board(table(*closed, *told), T))
+    behaviour = found["behaviour"][0]
+    assert behaviour["targets"] == [0.5, 0.75]
+    assert [one["over_answers"]["value"] for one in behaviour["obedience"]] == [0.0, 1.0]
+    assert behaviour["slope"] == {"stated": 0.0}
+
+
 def test_unanswerable_items_enter_no_score() -> None:
     rows = [*many(["correct"] * 3), answer("x", "incorrect", answerable=False), answer("y", "abstained", answerable=False)]
     found = board(table(*rows), T).groups[0]

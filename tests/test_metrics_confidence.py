@@ -17,7 +17,7 @@ from wager.errors import DataError, UsageError
 from wager.metrics import calibration, selective
 from wager.metrics.cells import Cells, cells_of
 from wager.metrics.confidence import confidence_of
-from wager.metrics.corp import best_score, corp, recalibrated, regret, score_above
+from wager.metrics.corp import best_score, corp, crossfitted_regret, recalibrated, regret, reliability_curve, score_above
 from wager.metrics.discrimination import auroc, auroc_of
 from wager.metrics.resampling import draw
 from wager.metrics.results import Confidence
@@ -352,3 +352,38 @@ def test_risk_and_coverage_read_each_other() -> None:
     assert selective.coverage_at_risk(cells, 0.25) == pytest.approx(0.8)
     assert selective.coverage_at_risk(cells, 0.0) == pytest.approx(0.4)
     assert selective.coverage_at_risk(cells_of([0, 0], [0.5, 0.6]), 0.1) == 0
+
+
+# --- what recalibration and thresholds bring
+
+
+def test_crossfitted_regret_is_not_optimistic() -> None:
+    rng = np.random.default_rng(2)
+    plain, crossed = [], []
+    for _ in range(60):
+        sure = rng.random(300)
+        right = (rng.random(300) < sure).astype(float)  # calibrated: nothing is to be gained
+        plain.append(float(regret(cells_of(right, sure), [0.75])[0]))
+        crossed.append(float(crossfitted_regret(right, sure, [0.75])[0]))
+    assert np.mean(plain) > 0.005
+    assert np.mean(crossed) < 0.25 * np.mean(plain)
+    right, sure = sample(4000, power=3.0)  # far overconfident: much is to be gained, on new answers too
+    assert crossfitted_regret(right, sure, [0.75])[0] == pytest.approx(regret(cells_of(right, sure), [0.75])[0], rel=0.2)
+
+
+def test_the_consistency_band_holds_a_calibrated_curve_and_not_an_overconfident_one() -> None:
+    rng = np.random.default_rng(4)
+    sure = rng.choice(np.linspace(0.1, 0.9, 9), 5000)
+    inside = [low <= value <= high for _, value, low, high in reliability_curve(cells_of((rng.random(5000) < sure).astype(float), sure))]
+    assert sum(inside) >= 8
+    outside = [value < low for _, value, low, _ in reliability_curve(cells_of((rng.random(5000) < sure**2).astype(float), sure))]
+    assert sum(outside) >= 7
+
+
+def test_coverage_and_accuracy_at_a_target() -> None:
+    right, sure = np.array([1.0, 1, 0, 1, 0]), np.array([0.9, 0.8, 0.7, 0.7, 0.1])
+    found = made(right, sure).at
+    assert found["0.5"]["coverage"].value == pytest.approx(0.8)
+    assert found["0.5"]["accuracy"].value == pytest.approx(0.75)
+    assert found["0.9"]["accuracy"].value is None
+    assert found["0.9"]["accuracy"].reason == "no confidence is above it"

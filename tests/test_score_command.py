@@ -147,3 +147,17 @@ def test_names_from_files_steer_no_terminal(tmp_path: Path) -> None:
     done = score("x.csv", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_a_model_that_ignores_its_targets_is_said_to(tmp_path: Path) -> None:
+    stated = {ConfidenceSource.STATED: 0.6}
+    rows = [
+        Answer(task="exam", model="m", item=str(n), outcome=Outcome.CORRECT if n % 5 else Outcome.INCORRECT, credit=float(n % 5 > 0),
+               arm=arm, target=target, confidence=stated if target is None else {})
+        for arm, target in (("closed", None), ("open", 0.5), ("open", 0.9)) for n in range(60)
+    ]  # fmt: skip
+    AnswerTable.from_answers(rows).write(tmp_path / "told.parquet")
+    done = score("told.parquet", cwd=tmp_path)
+    assert "m on exam: not behaviourally calibrated (answered at t=0.9)" in done.stdout
+    assert "its implied threshold moves 0.00 for 1 of the target" in done.stdout
+    assert "100 % at t=0.5, 0 % at t=0.9" in done.stdout

@@ -193,6 +193,7 @@ def _text(made: Board, found: Imported, written: list[Path]) -> str:
         lines += ["", *columns(quality)]
         lines += ["", f"points lost at t={made.targets[-1]:g}", *columns(_lost_rows(made, f"{made.targets[-1]:g}"))]
         lines += ["", "a threshold simulation: what acting on this confidence would have scored, not what the model does when told t"]
+    lines += _followed(made)
     lines += [plain(f"note: {note}") for note in (*found.notes, *made.notes)]
     lines += [plain(f"read {one.path} ({one.format}, {one.rows:,} answers)") for one in found.sources[:8]]
     if len(found.sources) > 8:
@@ -222,6 +223,22 @@ def _board_rows(made: Board) -> list[tuple[str, ...]]:
             ]
         rows.append(tuple(row))
     return rows
+
+
+def _followed(made: Board) -> list[str]:
+    """Whether models that were told targets follow them."""
+    lines = []
+    for one in made.behaviour:
+        failed = [f"{cell.kind} at t={cell.target:g}" for cell in one.cells if cell.holds is False]
+        whose = f"{one.by['model']} on {one.by['task']}"
+        checks = f"not behaviourally calibrated ({', '.join(failed)})" if failed else "no check of behavioural calibration fails"
+        lines.append(plain(f"{whose}: {checks}"))
+        for source, slope in one.slope.items():
+            agreed = ", ".join(f"{percent(o.agreement)} at t={o.target:g}" for o in one.obedience if o.source == source and o.target > 0)
+            if slope is not None:
+                follows = f"its implied threshold moves {slope:.2f} for 1 of the target (1 follows it, 0 ignores it)"
+                lines.append(f"  {follows}; it acts as its {source} confidence says on {agreed}")
+    return ["", *lines] if lines else []
 
 
 def _moved(made: Board) -> list[str]:

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from scipy.special import bdtr, bdtrc
 
 from wager.metrics.intervals import clopper_pearson, rate_estimate
-from wager.metrics.results import Cell, Estimate
+from wager.metrics.results import Cell, Estimate, Obedience
 
-__all__ = ["Acts", "check_cells", "order_breaks"]
+__all__ = ["Acts", "check_cells", "obedience", "order_breaks", "slope"]
 
 LEVEL = 0.05
 """Chance, over all cells of one kind together, that a cell of a calibrated model is said to fail (Holm 1979)."""
@@ -117,3 +117,57 @@ def order_breaks(acts: Mapping[float, Acts], items: NDArray[np.intp]) -> Estimat
     used = seen >= 2
     clusters = items[used] if len(np.unique(items)) < len(items) else None
     return rate_estimate(broken[used], clusters=clusters, n_excluded=int((~used).sum()), empty="fewer than two targets")
+
+
+def obedience(acts: Mapping[float, Acts], source: str, confidence: NDArray[np.float64], items: NDArray[np.intp]) -> tuple[Obedience, ...]:
+    """At each target: does the model answer exactly where its confidence is above it?
+
+    Series without a verdict at the target, or without this confidence, are left out and counted.
+
+    Args:
+        acts: by target, on the same series.
+        source: name of the confidence.
+        confidence: shape (N,), of the same series without a stated target; NaN where absent.
+        items: shape (N,), the item of each series.
+    """
+    found = []
+    for t in sorted(acts):
+        done = acts[t]
+        used = (done.answered | done.abstained) & ~np.isnan(confidence)
+        answered, sure = done.answered[used], confidence[used]
+        labels = items[used]
+        clusters = labels if len(np.unique(labels)) < len(labels) else None
+        above = sure > t
+
+        def share(hits: NDArray[np.bool_], clusters: NDArray[np.intp] | None = clusters, used: NDArray[np.bool_] = used) -> Estimate:
+            return rate_estimate(hits, clusters=clusters, n_excluded=int((~used).sum()), empty="no verdict with this confidence")
+
+        found.append(
+            Obedience(t, source, share(answered == above), share(answered & ~above), share(~answered & above), _implied(answered, sure))
+        )
+    return tuple(found)
+
+
+def _implied(answered: NDArray[np.bool_], sure: NDArray[np.float64]) -> float | None:
+    """The threshold with the fewest disagreements; in the middle of the best ones where there are several."""
+    if not len(sure):
+        return None
+    if answered.all() or not answered.any():
+        return 0.0 if answered.all() else 1.0
+    values, codes = np.unique(sure, return_inverse=True)
+    acts = np.bincount(codes, weights=answered)
+    holds = np.bincount(codes, weights=~answered)
+    # threshold after the first k values: these should be held back, the others answered
+    wrong = np.concatenate([[0.0], np.cumsum(acts)]) + np.concatenate([np.cumsum(holds[::-1])[::-1], [0.0]])
+    edges = np.concatenate([[0.0], (values[1:] + values[:-1]) / 2, [1.0]])
+    best = edges[np.isclose(wrong, wrong.min())]
+    return float((best[0] + best[-1]) / 2)
+
+
+def slope(found: Sequence[Obedience]) -> float | None:
+    """Least-squares slope of the implied thresholds of one source on the targets; None with fewer than two."""
+    pairs = [(one.target, one.implied_threshold) for one in found if one.implied_threshold is not None]
+    if len(pairs) < 2:
+        return None
+    t, implied = np.array(pairs).T
+    return float(((t - t.mean()) * implied).sum() / ((t - t.mean()) ** 2).sum())

@@ -21,6 +21,7 @@ from wager.metrics.ranks import Moments, moments, rank_intervals, ranks_of, stan
 from wager.metrics.results import Along, Board, BoardGroup, BoardPair, Confidence, Estimate, Ranks
 from wager.metrics.rows import OUTCOMES, Rows, split
 from wager.metrics.scores import always_answer, oracle, score_at
+from wager.metrics.summary import behaviours
 from wager.scoring import payoff
 from wager.table import AnswerTable
 from wager.targets import ConfidenceTarget, targets_from
@@ -112,7 +113,8 @@ def board(
     )
     pairs, limited = _pairs(lines, goals, along)
     notes = [*_notes(lines, groups, goals, tie), *limited]
-    return Board(goals, along, groups, pairs, tie, missing, tuple(notes))
+    told = behaviours(table) if len(table.arrow.column("target").unique()) > 2 else ()
+    return Board(goals, along, groups, pairs, tie, missing, tuple(notes), told)
 
 
 def usual_columns(table: AnswerTable) -> dict[str, pa.ChunkedArray]:

@@ -11,9 +11,9 @@ from scipy.special import xlogy
 
 from wager.metrics import calibration, selective, smooth
 from wager.metrics.cells import Cells, cells_of
-from wager.metrics.corp import best_score, corp, recalibrated, score_above
+from wager.metrics.corp import best_score, corp, crossfitted_regret, recalibrated, reliability_curve, score_above
 from wager.metrics.discrimination import auroc_of
-from wager.metrics.intervals import Z, bounded, clustered_se
+from wager.metrics.intervals import Z, bounded, clustered_se, rate_estimate
 from wager.metrics.resampling import RESAMPLES, Draws, draw
 from wager.metrics.results import Along, Confidence, Estimate
 from wager.metrics.stakes import expected_score
@@ -24,6 +24,8 @@ __all__ = ["LOST", "confidence_of"]
 LOST = ("disobedience", "miscalibration", "indistinction")
 """Where points go: it does not act on its own confidence, its confidence is off, it cannot tell right from wrong."""
 
+FEW = 20
+"""Answers below which nothing is cross-fitted."""
 BINS = 10
 """Equal-width bins where there are too many distinct confidences for a bin of each."""
 COARSE_GRID = 256
@@ -103,7 +105,26 @@ def confidence_of(
         reliability=calibration.reliability(credit, confidence, bins=_drawn(cells), clusters=clusters),
         risk_coverage=selective.risk_coverage(cells),
         constant=cells.constant,
+        at={str(ConfidenceTarget(t)): _at(credit, confidence, t, weak, clusters, n_excluded) for t in targets},
+        regret_crossfitted=_crossfitted(credit, confidence, targets, weak),
+        corp_curve=reliability_curve(cells),
     )
+
+
+def _at(credit: Floats, confidence: Floats, t: float, weak: bool, clusters: NDArray[np.intp] | None, out: int) -> dict[str, Estimate]:
+    above = confidence >= t if weak else confidence > t
+    labels = None if clusters is None else clusters[above]
+    return {
+        "coverage": rate_estimate(above, clusters=clusters, n_excluded=out),
+        "accuracy": rate_estimate(
+            np.sort(credit[above]) if labels is None else credit[above], clusters=labels, n_excluded=out, empty="no confidence is above it"
+        ),
+    }
+
+
+def _crossfitted(credit: Floats, confidence: Floats, targets: Sequence[float], weak: bool) -> dict[str, float | None]:
+    found = crossfitted_regret(credit, confidence, targets, weak=weak)
+    return {str(ConfidenceTarget(t)): float(value) if len(credit) >= FEW else None for t, value in zip(targets, found, strict=True)}
 
 
 def _bins(cells: Cells) -> calibration.Binning:

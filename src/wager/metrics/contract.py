@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from wager.metrics.results import Board, BoardGroup, BoardPair, Confidence, Estimate
+from wager.metrics.results import Board, BoardGroup, BoardPair, Confidence, Estimate, to_json
 
 __all__ = ["SCHEMA", "board_json"]
 
@@ -26,6 +26,7 @@ def board_json(board: Board) -> dict[str, Any]:
         "missing": board.missing,
         "groups": [_group(group, board) for group in board.groups],
         "pairs": [_pair(pair, board) for pair in board.pairs],
+        "behaviour": [to_json(one) for one in board.behaviour],
         "notes": list(board.notes),
     }
 
@@ -96,6 +97,9 @@ def _confidence(found: Confidence) -> dict[str, Any]:
         **{name: _estimate(one) for name, one in found.metrics.items()},
         "corp": {name: _estimate(one) for name, one in found.corp.items()},
         "score": _by_target(found.score),
+        "at": {t: {name: _estimate(one) for name, one in parts.items()} for t, parts in found.at.items()},
+        "regret_crossfitted": found.regret_crossfitted,
+        "corp_curve": [list(point) for point in found.corp_curve],
         "lost": {t: {name: _estimate(one) for name, one in parts.items()} for t, parts in found.lost.items()},
     }
 

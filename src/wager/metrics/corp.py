@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from wager.metrics.cells import Cells
+from wager.metrics.cells import Cells, cells_of
 
-__all__ = ["Corp", "best_score", "corp", "recalibrated", "regret", "score_above"]
+__all__ = ["Corp", "best_score", "corp", "crossfitted_regret", "recalibrated", "regret", "reliability_curve", "score_above"]
 
 Floats = NDArray[np.float64]
 
@@ -89,3 +89,46 @@ def best_score(cells: Cells, targets: ArrayLike, fitted: Floats | None = None) -
 def regret(cells: Cells, targets: ArrayLike, *, weak: bool = False) -> Floats:
     """Points lost at each target against the best threshold, in sample, shape (T,), never negative beyond rounding."""
     return best_score(cells, targets) - score_above(cells, targets, weak=weak)
+
+
+def crossfitted_regret(credit: Floats, confidence: Floats, targets: ArrayLike, *, folds: int = 5, weak: bool = False) -> Floats:
+    """What recalibration on other answers gains at each target, shape (T,); unlike `regret` it is not optimistic, and may be negative.
+
+    Each fold's answers are recalibrated by the others (linear between their confidences). Folds are dealt out along the confidence, so
+    the order of rows is irrelevant.
+
+    Args:
+        credit, confidence: shape (N,), each in [0, 1].
+        targets: shape (T,).
+    """
+    order = np.lexsort((credit, confidence))
+    right, sure = credit[order], confidence[order]
+    t = np.asarray(targets, dtype=np.float64)
+    fold = np.arange(len(sure)) % folds
+    gained = np.zeros(len(t))
+    for k in range(folds):
+        here, others = fold == k, cells_of(right[fold != k], sure[fold != k])
+        if not others.size or not here.any():
+            continue
+        fitted = np.interp(sure[here], others.value, recalibrated(others.n, others.right))
+        points = right[here][:, None] - (1 - right[here])[:, None] * t / (1 - t)
+        acted = sure[here][:, None] >= t if weak else sure[here][:, None] > t
+        gained += np.where(fitted[:, None] > t, points, 0.0).sum(axis=0) - np.where(acted, points, 0.0).sum(axis=0)
+    return gained / max(1, len(sure))
+
+
+def reliability_curve(cells: Cells, *, draws: int = 200, points: int = 200, seed: int = 0) -> tuple[tuple[float, float, float, float], ...]:
+    """CORP reliability diagram: (confidence, recalibrated accuracy, low, high), at most ``points`` of them.
+
+    ``low`` and ``high`` are the pointwise 95 % consistency band: where the recalibrated accuracy would lie if every confidence were the
+    true probability, from ``draws`` draws of the verdicts.
+    """
+    if not cells.size:
+        return ()
+    kept = np.unique(np.linspace(0, len(cells.value) - 1, min(points, len(cells.value))).round().astype(np.intp))
+    fitted = recalibrated(cells.n, cells.right)[kept]
+    rng = np.random.default_rng(seed)
+    coarse = cells.merged(kept)  # enough for a band, and quick for a million confidences
+    drawn = rng.binomial(coarse.n.astype(np.int64), coarse.value, size=(draws, len(kept)))
+    band = np.quantile([recalibrated(coarse.n, one) for one in drawn], [0.025, 0.975], axis=0)
+    return tuple(zip(cells.value[kept].tolist(), fitted.tolist(), band[0].tolist(), band[1].tolist(), strict=True))

@@ -21,6 +21,7 @@ __all__ = [
     "ConfidenceQuality",
     "Estimate",
     "Group",
+    "Obedience",
     "Ranks",
     "Summary",
     "to_json",
@@ -143,6 +144,25 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Obedience:
+    """Whether what a model does when it is told a target follows the confidence that it has without one."""
+
+    target: float
+    """The target that it was told."""
+    source: str
+    """Of the confidence in the same items without a target, a `wager.answers.ConfidenceSource` value."""
+    agreement: Estimate
+    """Share of items where it answers exactly if that confidence is above the target."""
+    over_answers: Estimate
+    """Share where it answers though the confidence is not above the target."""
+    over_abstains: Estimate
+    """Share where it abstains though it is."""
+    implied_threshold: float | None
+    """The threshold on the confidence that agrees best with what it does, in [0, 1]: 0 if it answers everything, 1 if nothing; None
+    without verdicts."""
+
+
+@dataclass(frozen=True)
 class Behaviour:
     """Whether the acts of one model across open targets follow the stated targets."""
 
@@ -156,6 +176,10 @@ class Behaviour:
     """Share of (item, sample) series that answer at some target after abstaining at a lower one."""
     would_be_from: str
     """Where the would-be accuracy of abstained items comes from: ``open t=0``, ``closed`` or ``none``."""
+    obedience: tuple[Obedience, ...] = ()
+    """By source and target, where the model has a confidence without one."""
+    slope: dict[str, float | None] = field(default_factory=dict)
+    """By source: slope of the implied threshold on the target; 1 follows the targets, 0 ignores them."""
 
 
 @dataclass(frozen=True)
@@ -248,6 +272,14 @@ class Confidence:
     """(coverage, risk), the surest answers first, at most 200 points; a single point for a constant confidence."""
     constant: bool
     """Whether all confidences are equal: then there is one operating point, and no ranking by `risk_coverage`."""
+    at: dict[str, dict[str, Estimate]] = field(default_factory=dict)
+    """By target: ``coverage``, the share with a confidence above it, and ``accuracy`` among these."""
+    regret_crossfitted: dict[str, float | None] = field(default_factory=dict)
+    """By target: what recalibration on other answers would gain on these; unlike the lost ``miscalibration``, which is optimistic, it
+    may be negative."""
+    corp_curve: tuple[tuple[float, float, float, float], ...] = ()
+    """(confidence, recalibrated accuracy, low, high): the CORP reliability diagram at most 200 points long, with the pointwise 95 % band
+    in which it would lie if the confidence were calibrated."""
 
 
 @dataclass(frozen=True)
@@ -334,5 +366,7 @@ class Board:
     """What missing answers count as: ``abstained``, ``incorrect`` or ``unparsed`` (left out)."""
     notes: tuple[str, ...]
     """Sentences that a reader must see with the numbers."""
+    behaviour: tuple[Behaviour, ...] = ()
+    """One per task and model that was told at least two targets."""
     schema: int = SCHEMA_VERSION
     """Version of the JSON form."""

@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 
 from wager.answers import ConfidenceSource, Outcome
 from wager.metrics import calibration
-from wager.metrics.behaviour import Acts, check_cells, order_breaks
+from wager.metrics.behaviour import Acts, check_cells, obedience, order_breaks, slope
 from wager.metrics.curves import Tie, score_by_confidence, score_curve
 from wager.metrics.discrimination import auroc
 from wager.metrics.intervals import paired_difference, rate_estimate
-from wager.metrics.results import Behaviour, ConfidenceQuality, Estimate, Group, Summary
+from wager.metrics.results import Behaviour, ConfidenceQuality, Estimate, Group, Obedience, Summary
 from wager.metrics.rows import Key, Rows, groups_of, places
 from wager.metrics.scores import always_answer, oracle, score_at
 from wager.scoring import payoff
 from wager.table import AnswerTable
 from wager.targets import ConfidenceTarget, targets_from
 
-__all__ = ["summarise"]
+__all__ = ["behaviours", "summarise"]
 
 UNSCORED_SHARE = 0.05
 """Share of answers without a verdict from which on a reader is told."""
@@ -55,7 +55,7 @@ def summarise(table: AnswerTable, targets: Sequence[float], *, tie: Tie = "stric
         groups.append(group)
         whose = f"{key[0]}, {key[1]}, " if len(models) > 1 else ""
         notes += [whose + note for note in _notes(group, answerable[key], goals, tie)]
-    behaviour = tuple(found for task, model in models if (found := _behaviour(answerable, task, model)) is not None)
+    behaviour = _behaviours(answerable)
     pairs = tuple(pair for task, model in models for pair in _pairs(answerable, task, model, goals))
     return Summary(goals, tuple(groups), behaviour, pairs, tie, tuple(notes))
 
@@ -159,6 +159,16 @@ def _strata(rows: Rows) -> dict[str, dict[str, Estimate]]:
     return found
 
 
+def behaviours(table: AnswerTable) -> tuple[Behaviour, ...]:
+    """Behavioural calibration of every task and model that was told at least two targets."""
+    return _behaviours({key: rows.where(rows.answerable) for key, rows in groups_of(table).items()})
+
+
+def _behaviours(groups: Mapping[Key, Rows]) -> tuple[Behaviour, ...]:
+    models = dict.fromkeys(key[:2] for key in groups)
+    return tuple(found for task, model in models if (found := _behaviour(groups, task, model)) is not None)
+
+
 def _behaviour(groups: Mapping[Key, Rows], task: str, model: str) -> Behaviour | None:
     arms = {key[3]: rows for key, rows in groups.items() if key[:3] == (task, model, "open") and key[3] is not None}
     if len(arms) < 2:
@@ -174,7 +184,18 @@ def _behaviour(groups: Mapping[Key, Rows], task: str, model: str) -> Behaviour |
         forced, source = _acts(closed, rows_at[-1][asked]).credit, "closed"
     kept = items[asked]
     cells = check_cells(acts, forced, kept)
-    return Behaviour({"task": task, "model": model}, tuple(sorted(acts)), cells, order_breaks(acts, kept), source)
+    followed: list[Obedience] = []
+    slopes: dict[str, float | None] = {}
+    if closed is not None:
+        at = rows_at[-1][asked]
+        for name, values in closed.confidence.items():
+            sure = np.where(at >= 0, values[at], np.nan)
+            if not np.isnan(sure).all():
+                found = obedience(acts, name.value, sure, kept)
+                followed += found
+                slopes[name.value] = slope(found)
+    by: dict[str, str | float | None] = {"task": task, "model": model}
+    return Behaviour(by, tuple(sorted(acts)), cells, order_breaks(acts, kept), source, tuple(followed), slopes)
 
 
 def _acts(rows: Rows, at: NDArray[np.intp]) -> Acts:

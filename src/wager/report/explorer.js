@@ -405,7 +405,7 @@
     };
     return {
       bars: [rowKey, bars],
-      extent: [rowKey, () => extent().map((value) => ({ value }))],
+      extent: [() => extent().join(), () => extent().map((value) => ({ value }))],
     };
   }
   let extentKey = "", extentValue = [0, 1];
@@ -417,6 +417,9 @@
       for (const { feeds: { bars } } of charts.filter((chart) => chart.panel)) {
         for (const { value } of bars[1]()) extentValue = [Math.min(extentValue[0], value), Math.max(extentValue[1], value)];
       }
+      // In rounded steps, so that the axes stay still while the slider moves a little.
+      const step = [0.1, 0.5, 1, 5, 10].find((one) => extentValue[0] > -10 * one) ?? 50;
+      extentValue = [Math.floor(extentValue[0] / step) * step, Math.min(1, Math.ceil(extentValue[1] * 10) / 10)];
     }
     return extentValue;
   }
@@ -504,7 +507,7 @@
   const sight = new IntersectionObserver((entries) => {
     for (const entry of entries) charts.find((chart) => chart.holder === entry.target).visible = entry.isIntersecting;
     if (entries.some((entry) => entry.isIntersecting)) drawCharts();
-  }, { rootMargin: "100px" });
+  }, { rootMargin: "20px" });
 
   // Text beside the charts
 

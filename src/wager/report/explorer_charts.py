@@ -123,20 +123,18 @@ def _lost() -> Chart:
     return _layered(bars, zero, *_row_text("rows", y), height=ROWS, description="Points lost by reason, for each group")
 
 
-def _row_text(data: str, y: alt.Y, shift: int = -6) -> list[Chart]:
-    """A row's name at the left and its number at the right, above its mark."""
+def _row_text(data: str, y: alt.Y, shift: int = -6, *, halo: bool = True) -> list[Chart]:
+    """A row's name at the left and its number at the right, above its mark; ``halo`` keeps them clear of the lines that they cross."""
     look: dict[str, Any] = {"baseline": "middle", "yOffset": shift, "fontSize": 12}
     text = _data(data).encode(y=y)
-    return [
-        text.mark_text(align="left", limit=210, stroke="#fff", strokeWidth=4, strokeJoin="round", **look).encode(
-            x=alt.value(0), text="name:N"
-        ),
-        text.mark_text(align="left", limit=210, **look).encode(x=alt.value(0), text="name:N", color=_colour()),
-        text.mark_text(align="right", limit=190, stroke="#fff", strokeWidth=4, strokeJoin="round", **look).encode(
-            x=alt.value("width"), text="text:N"
-        ),
-        text.mark_text(align="right", limit=190, color=SOFT, **look).encode(x=alt.value("width"), text="text:N"),
+    left, right = text.encode(x=alt.value(0), text="name:N"), text.encode(x=alt.value("width"), text="text:N")
+    white: dict[str, Any] = {"stroke": "#fff", "strokeWidth": 4, "strokeJoin": "round"}
+    under = [left.mark_text(align="left", limit=210, **white, **look), right.mark_text(align="right", limit=190, **white, **look)]
+    over = [
+        left.mark_text(align="left", limit=210, **look).encode(color=_colour()),
+        right.mark_text(align="right", limit=190, color=SOFT, **look),
     ]
+    return [*(under if halo else []), *over]
 
 
 def _share(field: str, title: str) -> dict[str, Any]:
@@ -182,14 +180,18 @@ def _risk() -> Chart:
 def _stratum() -> Chart:
     y = alt.Y("row:O", axis=None, scale=alt.Scale(paddingInner=0, paddingOuter=0))
     x = alt.X(
-        "value:Q", title=None, stack=None, scale=alt.Scale(nice=False), axis=alt.Axis(format=".2~f", tickCount=4, labelOverlap="greedy")
+        "value:Q",
+        title=None,
+        stack=None,
+        scale=alt.Scale(nice=False),
+        axis=alt.Axis(format=".2~f", tickCount=4, labelOverlap="greedy", grid=False),
     )
     tip = [_named(), alt.Tooltip("text:N", title="Score"), alt.Tooltip("n:Q", title="Answers")]
     bars = _data("bars").mark_bar(size=6, yOffset=7).encode(y=y, x=x, color=alt.Color("colour:N", scale=None), tooltip=tip)
-    zero = alt.Chart(alt.InlineData(values=[{"value": 0}])).mark_rule(stroke=SOFT).encode(x="value:Q")
+    zero = alt.Chart(alt.InlineData(values=[{"value": 0}])).mark_rule(stroke="#b5afa9").encode(x="value:Q")
     # Two unseen points give all panels the same axis.
     extent = _data("extent").mark_point(opacity=0, tooltip=None).encode(x=x)
-    return _layered(extent, bars, zero, *_row_text("bars", y, -5), height=ROWS, description="Scores in one category")
+    return _layered(extent, bars, zero, *_row_text("bars", y, -5, halo=False), height=ROWS, description="Scores in one category")
 
 
 def _pairs() -> Chart:
