@@ -637,3 +637,12 @@ def failing() -> toy.Solver:
         raise ValueError("no way")
 
     return solve
+
+
+@pytest.mark.parametrize("task", ["capitals", "letters"])
+def test_our_own_tasks_neither_punish_doubt_nor_pay_for_two_answers(task: str) -> None:
+    rows = {one.reply: one for one in audit(task, limit=4).payoffs}
+    assert rows["right"].credit == 1
+    assert rows["hedge, then right"].credit == 1
+    assert rows["two answers"].credit == 0
+    assert rows["wrong"].credit == 0

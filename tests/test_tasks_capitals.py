@@ -238,3 +238,17 @@ def edits(one: str, other: str) -> int:
         for j, right in enumerate(other, 1):
             row.append(min(above[j] + 1, row[-1] + 1, above[j - 1] + (left != right)))
     return row[-1]
+
+
+@pytest.mark.parametrize(
+    ("reply", "named"),
+    [
+        ("I am not certain about this, and I may well be mistaken.\nLima", "Lima"),
+        ("I'm not entirely sure.\n\nLima.", "Lima"),
+        ("I'm not sure.\nIt has no capital", None),
+        ("I am unsure.\n2. Quito", None),
+    ],
+)
+def test_a_sentence_of_doubt_takes_no_answer_away(reply: str, named: str | None) -> None:
+    claim = claimed_capital(reply, "Peru")
+    assert (claim and claim.text) == named

@@ -84,6 +84,8 @@ JOINED = re.compile(
 )
 LOWER_CASE = re.compile(r"[^\W\d_][\w'’-]*(?: [\w'’-]+){0,2}(?=\W*$|[,.;(\n])")
 CORRECTS = re.compile(r"\b(?:actually|correction|sorry|wait|rather|no)\b", re.IGNORECASE)
+DOUBT = re.compile(r"\b(?:not (?:\w+ )?(?:sure|certain)|unsure|uncertain|may (?:\w+ )?be (?:wrong|mistaken)|best guess)\b", re.IGNORECASE)
+"""Said before a bare name on a line of its own: the name is claimed all the same."""
 DESCRIBES = re.compile(r"\s+(?:is|are|was|has|lies|does|do|can|refers|means)\b", re.IGNORECASE)
 
 
@@ -128,6 +130,9 @@ def _answered(text: str, asked: str) -> Claim | None:
         claim = _named(text[start:], asked, any_case=label is not None)
         if claim:
             return claim
+    doubt, _, last = text.rpartition("\n")
+    if last.strip()[:1].isalpha() and DOUBT.search(doubt) and NAME.fullmatch(last.strip().rstrip(".")):
+        return _named(last, asked, bare=True)
     return _named(text, asked, any_case=True, bare=True)
 
 
