@@ -7,6 +7,7 @@ import pytest
 from wager import Answer, Outcome
 from wager.answers import ConfidenceSource
 from wager.errors import DataError, OutputError
+from wager.files import replacing
 from wager.table import SCHEMA, AnswerTable
 
 ANSWERS = [
@@ -97,3 +98,19 @@ def test_credit_goes_with_an_answer_only() -> None:
 def test_every_field_of_an_answer_has_a_column() -> None:
     fields = set(Answer.__dataclass_fields__) - {"confidence"} | {f"confidence_{source.value}" for source in ConfidenceSource}
     assert fields == set(SCHEMA.names)
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "x.txt"
+    path.write_text("before")
+    with pytest.raises(OutputError, match="No space left"), replacing(path) as part:
+        part.write_text("half")
+        raise OSError(28, "No space left on device")
+    with pytest.raises(KeyboardInterrupt), replacing(path) as part:
+        part.write_text("half")
+        raise KeyboardInterrupt
+    assert [one.name for one in tmp_path.iterdir()] == ["x.txt"]
+    assert path.read_text() == "before"
+    with replacing(path) as part:
+        part.write_text("after")
+    assert path.read_text() == "after"

@@ -9,7 +9,6 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from wager.answers import Answer, ConfidenceSource, Outcome
-from wager.errors import DataError, OutputError
+from wager.errors import DataError
+from wager.files import replacing
 
 __all__ = ["SCHEMA", "SCHEMA_VERSION", "AnswerTable", "constant_column"]
 
@@ -143,13 +143,8 @@ class AnswerTable:
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Writes Parquet; an existing file is replaced only once the new one is complete."""
-        path = Path(path)
-        part = path.with_name(path.name + ".part")
-        try:
+        with replacing(path) as part:
             pq.write_table(self.arrow, part, compression="zstd")
-            part.replace(path)
-        except OSError as error:
-            raise OutputError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
 
     @property
     def metadata(self) -> Mapping[str, Any]:

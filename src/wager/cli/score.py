@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wager.cli.columns import columns, number, percent, plain
-from wager.errors import MissingExtraError, OutputError, UnknownNameError, UsageError
+from wager.errors import MissingExtraError, UnknownNameError, UsageError
 from wager.targets import DEFAULT_TARGETS, targets_from
 
 if TYPE_CHECKING:
@@ -167,10 +167,7 @@ def _write(options: argparse.Namespace, found: Imported, made: Board) -> list[Pa
             notes=found.notes,
             versions={"wager": __version__},
         )
-        try:
-            write_explorer(options.html, made, info)
-        except OSError as error:
-            raise OutputError(f"cannot write {str(options.html)!r}: {error.strerror or error}") from error
+        write_explorer(options.html, made, info)
         written.append(options.html)
     return written
 

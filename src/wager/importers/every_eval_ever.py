@@ -10,11 +10,10 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from wager.answers import Answer, Outcome
-from wager.errors import OutputError
+from wager.files import replacing
 from wager.importers.formats import Block, Importer, Options, formats, in_blocks
 from wager.importers.settle import MISSING
 from wager.importers.source import Source
@@ -108,15 +107,9 @@ def write_every_eval_ever(table: AnswerTable, path: str | os.PathLike[str]) -> N
     Raises:
         OutputError: the file cannot be written.
     """
-    path = Path(path)
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("w", encoding="utf-8") as file:
-            for answer in table:
-                file.write(json.dumps(_record(answer), ensure_ascii=False) + "\n")
-        part.replace(path)
-    except OSError as error:
-        raise OutputError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
+    with replacing(path) as part, part.open("w", encoding="utf-8") as file:
+        for answer in table:
+            file.write(json.dumps(_record(answer), ensure_ascii=False) + "\n")
 
 
 def _record(answer: Answer) -> dict[str, Any]:

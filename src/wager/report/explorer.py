@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from importlib.resources import files
-from pathlib import Path
 from string import Template
 from typing import Any
 
-from wager.errors import DataError, MissingExtraError, OutputError
+from wager.errors import DataError, MissingExtraError
+from wager.files import replacing
 from wager.metrics.results import Along, Board, BoardGroup, Confidence, Estimate
 from wager.report.fragments import details, number_cell, text
 from wager.report.wording import penalty, source_name
@@ -66,14 +66,9 @@ def write_explorer(path: str | os.PathLike[str], board: Board, info: ExplorerInf
         OutputError: the file cannot be written.
     """
     page = explorer_html(board, info)
-    path = Path(path)
-    part = path.with_name(path.name + ".part")
-    try:
+    with replacing(path) as part:
         # A half of a surrogate pair can come in with a file's name; it has no UTF-8 form.
         part.write_text(page, encoding="utf-8", errors="xmlcharrefreplace")
-        part.replace(path)
-    except OSError as error:
-        raise OutputError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
 
 
 def explorer_html(board: Board, info: ExplorerInfo) -> str:

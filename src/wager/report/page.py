@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from html import escape
 from importlib.resources import files
-from pathlib import Path
 from string import Template
 from typing import Any
 
-from wager.errors import MissingExtraError, OutputError
+from wager.errors import MissingExtraError
+from wager.files import replacing
 from wager.metrics.results import Summary
 from wager.report.browse import answer_columns
 from wager.report.info import RunInfo
@@ -32,14 +32,9 @@ def write_report(path: str | os.PathLike[str], summary: Summary, table: AnswerTa
         OutputError: the file cannot be written.
     """
     page = _page(summary, table, info)
-    path = Path(path)
-    part = path.with_name(path.name + ".part")
-    try:
+    with replacing(path) as part:
         # A half of a surrogate pair can come in with a command line; it has no UTF-8 form.
         part.write_text(page, encoding="utf-8", errors="xmlcharrefreplace")
-        part.replace(path)
-    except OSError as error:
-        raise OutputError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
 
 
 def _page(summary: Summary, table: AnswerTable, info: RunInfo) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from wager.errors import DataError, MissingExtraError, OutputError, UsageError
+from wager.errors import DataError, MissingExtraError, UsageError
+from wager.files import replacing
 from wager.metrics.results import Summary
 from wager.report.layout import models
 
@@ -51,9 +52,5 @@ def save_picture(path: str | os.PathLike[str], summary: Summary) -> None:
         if path.suffix.lower() == ".svg"
         else vl_convert.vegalite_to_png(spec, vl_version=version, scale=2)
     )
-    part = path.with_name(path.name + ".part")
-    try:
+    with replacing(path) as part:
         part.write_bytes(made)
-        part.replace(path)
-    except OSError as error:
-        raise OutputError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
