@@ -101,14 +101,17 @@ def test_every_field_of_an_answer_has_a_column() -> None:
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    def half(error: BaseException) -> None:
+        with replacing(path) as part:
+            part.write_text("half")
+            raise error
+
     path = tmp_path / "x.txt"
     path.write_text("before")
-    with pytest.raises(OutputError, match="No space left"), replacing(path) as part:
-        part.write_text("half")
-        raise OSError(28, "No space left on device")
-    with pytest.raises(KeyboardInterrupt), replacing(path) as part:
-        part.write_text("half")
-        raise KeyboardInterrupt
+    with pytest.raises(OutputError, match="No space left"):
+        half(OSError(28, "No space left on device"))
+    with pytest.raises(KeyboardInterrupt):
+        half(KeyboardInterrupt())
     assert [one.name for one in tmp_path.iterdir()] == ["x.txt"]
     assert path.read_text() == "before"
     with replacing(path) as part:
