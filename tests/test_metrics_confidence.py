@@ -18,7 +18,7 @@ from wager.metrics import calibration, selective
 from wager.metrics.cells import Cells, cells_of
 from wager.metrics.confidence import confidence_of
 from wager.metrics.corp import best_score, corp, crossfitted_regret, recalibrated, regret, reliability_curve, score_above
-from wager.metrics.discrimination import auroc, auroc_of
+from wager.metrics.discrimination import auroc, auroc_difference, auroc_of, auroc_parts
 from wager.metrics.resampling import draw
 from wager.metrics.results import Confidence
 from wager.metrics.smooth import smooth_ece
@@ -387,3 +387,31 @@ def test_coverage_and_accuracy_at_a_target() -> None:
     assert found["0.5"]["accuracy"].value == pytest.approx(0.75)
     assert found["0.9"]["accuracy"].value is None
     assert found["0.9"]["accuracy"].reason == "no confidence is above it"
+
+
+def test_the_difference_of_two_aurocs_is_paired() -> None:
+    right, sure = sample(400)
+    other = np.clip(sure + np.random.default_rng(3).normal(0, 0.05, 400), 0, 1)
+    items = np.arange(400)
+    found = auroc_difference(auroc_parts(right, sure, items, 400), auroc_parts(right, other, items, 400))
+    assert found.value == pytest.approx(roc_auc_score(right, other) - roc_auc_score(right, sure))
+    rng = np.random.default_rng(5)
+    drawn = []
+    for _ in range(1000):
+        rows = rng.integers(0, 400, 400)
+        drawn.append(roc_auc_score(right[rows], other[rows]) - roc_auc_score(right[rows], sure[rows]))
+    assert (found.high - found.low) / 3.92 == pytest.approx(np.std(drawn), rel=0.12)  # type: ignore[operator]
+    alone = auroc(right, sure)
+    assert found.high - found.low < 0.5 * (alone.high - alone.low)  # type: ignore[operator]
+
+
+def test_the_difference_of_aurocs_of_two_models_and_of_one_class() -> None:
+    items = np.arange(4)
+    a, b = (
+        (np.array([1.0, 0, 1, 0]), np.array([0.9, 0.1, 0.8, 0.2]), items),
+        (np.array([0.0, 0, 1, 1]), np.array([0.9, 0.1, 0.8, 0.2]), items),
+    )
+    found = auroc_difference(auroc_parts(*a, 4), auroc_parts(*b, 4))
+    assert found.value == pytest.approx(-0.5)
+    assert found.low is not None
+    assert auroc_difference(auroc_parts(*a, 4), auroc_parts(np.ones(4), a[1], items, 4)).value is None

@@ -16,6 +16,7 @@ from wager.errors import UsageError
 from wager.metrics.calibration import Binning
 from wager.metrics.confidence import confidence_of
 from wager.metrics.curves import Tie, score_by_confidence
+from wager.metrics.discrimination import ItemParts, auroc_difference, auroc_parts
 from wager.metrics.intervals import Z, bounded, rate_estimate
 from wager.metrics.ranks import Moments, moments, rank_intervals, ranks_of, standard_normals
 from wager.metrics.results import Along, Board, BoardGroup, BoardPair, Confidence, Estimate, Ranks
@@ -112,6 +113,14 @@ def board(
         for at, (line, ranks) in enumerate(zip(lines, places, strict=True))
     )
     pairs, limited = _pairs(lines, goals, along)
+    if sources and pairs:
+        n_items = 1 + max(int(line.rows.item.max()) for line in lines if len(line.rows))
+        parts = [_auroc_parts(line, sources, n_items) for line in lines]
+        shared = [next((one for one in parts[pair.a] if one in parts[pair.b]), None) for pair in pairs]
+        pairs = tuple(
+            pair if one is None else replace(pair, auroc=auroc_difference(parts[pair.a][one], parts[pair.b][one]))
+            for pair, one in zip(pairs, shared, strict=True)
+        )
     notes = [*_notes(lines, groups, goals, tie), *limited]
     told = behaviours(table) if len(table.arrow.column("target").unique()) > 2 else ()
     return Board(goals, along, groups, pairs, tie, missing, tuple(notes), told)
@@ -408,6 +417,16 @@ def _pair(
         accuracy=accuracy,
         mcnemar_p=p if single else None,
     )
+
+
+def _auroc_parts(line: _Line, sources: Sequence[ConfidenceSource], n_items: int) -> dict[ConfidenceSource, ItemParts | None]:
+    """By each source that the line's answers have."""
+    found = {}
+    for source in sources:
+        rows = line.rows.where(line.rows.answered & ~np.isnan(line.rows.confidence[source]))
+        if len(rows):
+            found[source] = auroc_parts(rows.credit, rows.confidence[source], rows.item, n_items)
+    return found
 
 
 def _notes(lines: Sequence[_Line], groups: Sequence[BoardGroup], goals: Sequence[float], tie: Tie) -> Iterator[str]:

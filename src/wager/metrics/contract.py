@@ -130,4 +130,5 @@ def _pair(pair: BoardPair, board: Board) -> dict[str, Any]:
         "score": _by_target(pair.score),
         "accuracy": _estimate(pair.accuracy),
         "mcnemar_p": pair.mcnemar_p,
+        "auroc": None if pair.auroc is None else _estimate(pair.auroc),
     }

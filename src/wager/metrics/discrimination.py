@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -10,7 +12,7 @@ from wager.metrics.cells import Cells
 from wager.metrics.intervals import Z, wilson
 from wager.metrics.results import Estimate
 
-__all__ = ["auroc", "auroc_of"]
+__all__ = ["ItemParts", "auroc", "auroc_difference", "auroc_of", "auroc_parts"]
 
 
 def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -92,3 +94,56 @@ def auroc_of(
         return Estimate(value, *wilson(min(1.0, max(0.0, value)), min(m, k)), cells.size)
     half = Z * float(np.sqrt(variance))
     return Estimate(value, max(0.0, value - half), min(1.0, value + half), cells.size)
+
+
+@dataclass(frozen=True)
+class ItemParts:
+    """An AUROC, and what each item adds to its error."""
+
+    value: float
+    """The AUROC, in [0, 1]."""
+    part: NDArray[np.float64]
+    """Shape (I,), by the item's number; 0 where it has no answer."""
+    seen: NDArray[np.bool_]
+    """Shape (I,), whether the item has an answer."""
+
+
+def auroc_parts(correct: ArrayLike, confidence: ArrayLike, item: ArrayLike, n_items: int) -> ItemParts | None:
+    """What `auroc_difference` needs of one set of answers; None if all are right, or all wrong.
+
+    Args:
+        correct, confidence: as in `auroc`.
+        item: shape (N,), the item's number, below ``n_items``.
+    """
+    right, sure = np.asarray(correct, dtype=np.float64) >= 0.5, np.asarray(confidence, dtype=np.float64)
+    numbers = np.asarray(item, dtype=np.intp)
+    m, k = int(right.sum()), int((~right).sum())
+    if m == 0 or k == 0:
+        return None
+    ranks = _ranks(sure)
+    value = float((ranks[right].sum() - m * (m + 1) / 2) / (m * k))
+    parts = np.empty(m + k)
+    parts[right] = ((ranks[right] - _ranks(sure[right])) / k - value) / m
+    parts[~right] = (1 - (ranks[~right] - _ranks(sure[~right])) / m - value) / k
+    return ItemParts(
+        value,
+        np.asarray(np.bincount(numbers, weights=parts, minlength=n_items), dtype=np.float64),
+        np.bincount(numbers, minlength=n_items) > 0,
+    )
+
+
+def auroc_difference(a: ItemParts | None, b: ItemParts | None) -> Estimate:
+    """AUROC of b minus AUROC of a, in [-1, 1], with DeLong's interval, paired by item: what an item does to both cancels.
+
+    For two confidences on the same answers this is the test of DeLong et al. (1988); for two models, whose verdicts on an item may
+    differ, the parts of its variance are summed within each item first. n is the number of items that either has.
+    """
+    if a is None or b is None:
+        return Estimate(None, reason="one of them has right or wrong answers only")
+    value, each = b.value - a.value, b.part - a.part
+    count = int((a.seen | b.seen).sum())
+    variance = float(np.sum(each**2) * count / max(1, count - 1))
+    if variance <= EXACT:
+        return Estimate(value, n=count, reason="the two do not differ on any item: no interval")
+    half = Z * float(np.sqrt(variance))
+    return Estimate(value, max(-1.0, value - half), min(1.0, value + half), count)

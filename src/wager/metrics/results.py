@@ -346,6 +346,8 @@ class BoardPair:
     """Accuracy of b minus accuracy of a."""
     mcnemar_p: float | None
     """Exact two-sided p of McNemar's test that both have the same accuracy; None with partial credit or several samples."""
+    auroc: Estimate | None = None
+    """AUROC of b minus AUROC of a by the headline confidence; None where one of them has no confidence."""
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,8 @@ def aurc(cells: Cells) -> float:
     >>> round(aurc(cells_of([1, 0, 1], [0.9, 0.5, 0.1])), 4)  # (0 + 1/2 + 1/3) / 3
     0.2778
 
-    Reference: Geifman et al. (2019), arXiv 1805.08206; tie groups as the mean over their orders.
+    Reference: Geifman et al. (2019), arXiv 1805.08206; tie groups as the mean over their orders. Some packages integrate trapezoids
+    between the distinct thresholds instead, and give another number.
     """
     if cells.constant or not cells.size:
         return float("nan")
