@@ -148,6 +148,8 @@ class Explorer:
     """An opened page, with what it asked for and what it complained about."""
 
     def __init__(self, browser: Any, path: Path, fragment: str = "", width: int = 1280, height: int = 900, **options: Any) -> None:
+        for context in browser.contexts:  # one page at a time: each is a process of 200 MB
+            context.close()
         self.page = browser.new_page(viewport={"width": width, "height": height}, **options)
         self.complaints: list[str] = []
         self.requests: list[str] = []
