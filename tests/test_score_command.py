@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -161,3 +162,19 @@ def test_a_model_that_ignores_its_targets_is_said_to(tmp_path: Path) -> None:
     assert "m on exam: not behaviourally calibrated (answered at t=0.9)" in done.stdout
     assert "its implied threshold moves 0.00 for 1 of the target" in done.stdout
     assert "100 % at t=0.5, 0 % at t=0.9" in done.stdout
+
+
+def test_ctrl_c_says_what_is_true_of_this_verb(tmp_path: Path) -> None:
+    with (tmp_path / "long.jsonl").open("w") as file:
+        for n in range(400_000):
+            file.write(f'{{"item": "{n}", "model": "m{n % 7}", "correct": {"true" if n % 3 else "false"}, "confidence": {n % 97 / 97}}}\n')
+    command = [sys.executable, "-m", "wager.cli", "score", "long.jsonl", "--write", "out.parquet"]
+    running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with pytest.raises(subprocess.TimeoutExpired):
+        running.wait(timeout=1.5)
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert (out, err) == ("", "wager: stopped; files are written whole or not at all, so run it again\n")
+    assert not (tmp_path / "out.parquet").exists()
+    assert not (tmp_path / "out.parquet.part").exists()

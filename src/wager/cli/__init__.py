@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"wager: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("wager: stopped; what was answered is kept, and the same command goes on", file=sys.stderr)
+        print(f"wager: stopped; {options.stopped}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # the reader of our output has gone (`wager ... | head`): nothing is left to say to it, also not at interpreter exit

@@ -60,7 +60,7 @@ def add_parser(verbs: Any) -> None:  # Any: argparse names its subparsers' type 
     parser.add_argument("--seconds", metavar="S", type=float, default=60.0, help="with --all: how long one task may take; default 60")
     parser.add_argument("--json", action="store_true", help="print the result as JSON on standard output")
     parser.add_argument("-T", dest="task_args", metavar="NAME=VALUE", action="append", default=[], help="argument of the task")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, stopped="nothing was kept, so run it again")
 
 
 def run(options: argparse.Namespace) -> int:

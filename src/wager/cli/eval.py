@@ -71,7 +71,7 @@ def add_parser(verbs: Any) -> None:  # Any: argparse names its subparsers' type 
     parser.add_argument("--model-base-url", metavar="URL", help="base URL of the model's server")
     parser.add_argument("-T", dest="task_args", metavar="NAME=VALUE", action="append", default=[], help="argument of the task")
     parser.add_argument("-M", dest="model_args", metavar="NAME=VALUE", action="append", default=[], help="argument of the model provider")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, stopped="what was answered is kept, and the same command goes on")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -63,7 +63,7 @@ def add_parser(verbs: Any) -> None:  # Any: argparse names its subparsers' type 
     parser.add_argument("--html", metavar="FILE", type=Path, help="write the explorer page")
     parser.add_argument("--write", metavar="FILE", type=Path, help="write the answers: .parquet (ours) or .jsonl (Every Eval Ever)")
     parser.add_argument("--json", action="store_true", help="print the results as JSON on standard output")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, stopped="files are written whole or not at all, so run it again")
 
 
 def run(options: argparse.Namespace) -> int:
