@@ -130,7 +130,7 @@ def survey(
     for benchmark in benchmarks:
         why_not = benchmark.why_not
         if not why_not and importlib.util.find_spec("inspect_evals") is None:
-            why_not = "inspect_evals is not installed: run  python -m pip install inspect-evals"
+            why_not = "inspect_evals is not installed: run  python -m pip install 'wager[survey]'"
         if not why_not and benchmark.needs and importlib.util.find_spec(benchmark.needs[0]) is None:
             why_not = f"its checks are in the package {benchmark.needs[0]!r}: run  {benchmark.needs[1]}"
         if why_not:
