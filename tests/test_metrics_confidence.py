@@ -18,6 +18,7 @@ from wager.metrics import calibration, selective
 from wager.metrics.cells import Cells, cells_of
 from wager.metrics.confidence import confidence_of
 from wager.metrics.corp import best_score, corp, crossfitted_regret, recalibrated, regret, reliability_curve, score_above
+from wager.metrics.curves import score_by_confidence
 from wager.metrics.discrimination import auroc, auroc_difference, auroc_of, auroc_parts
 from wager.metrics.resampling import draw
 from wager.metrics.results import Confidence
@@ -369,6 +370,24 @@ def test_crossfitted_regret_is_not_optimistic() -> None:
     assert np.mean(crossed) < 0.25 * np.mean(plain)
     right, sure = sample(4000, power=3.0)  # far overconfident: much is to be gained, on new answers too
     assert crossfitted_regret(right, sure, [0.75])[0] == pytest.approx(regret(cells_of(right, sure), [0.75])[0], rel=0.2)
+
+
+def test_samples_of_an_item_share_a_fold() -> None:
+    """Confidences that say nothing, but repeat with their item: another sample of the same item must not give its verdict away."""
+    rng = np.random.default_rng(6)
+    leaking, apart = [], []
+    for _ in range(40):
+        sure, right = np.repeat(rng.random(25), 5), np.repeat((rng.random(25) < 0.5).astype(float), 5)
+        leaking.append(crossfitted_regret(right, sure, [0.5])[0])
+        apart.append(crossfitted_regret(right, sure, [0.5], clusters=np.repeat(np.arange(25), 5))[0])
+    assert np.mean(apart) < np.mean(leaking) - 0.05
+
+
+def test_the_two_ways_to_the_score_by_confidence_agree() -> None:
+    right, sure = sample(700)
+    theirs = score_by_confidence(right, sure, [0.0, 0.5, 0.9])
+    for t, one in made(right, sure).score.items():
+        assert (one.value, one.low, one.high) == pytest.approx((theirs[t].value, theirs[t].low, theirs[t].high))
 
 
 def test_the_consistency_band_holds_a_calibrated_curve_and_not_an_overconfident_one() -> None:

@@ -80,7 +80,8 @@ def confidence_of(
     draws = draw(credit, confidence, cells, clusters=clusters, breaks=cells.value[starts[1:]], resamples=resamples)
     metrics = _metrics(cells, draws, credit, confidence, clusters, starts, n_excluded, stakes)
     every = np.unique(np.concatenate([np.asarray(grid, dtype=np.float64), np.asarray(targets, dtype=np.float64)]))
-    parts, whole = _lost(cells, draws, every, weak)
+    fitted = np.nan_to_num([recalibrated(n, right) for n, right in zip(draws.n, draws.right, strict=True)])
+    parts, whole = _lost(cells, draws, fitted, every, weak)
     score, band = _scores(cells, credit, confidence, every, whole["score"], clusters, weak)
     lost: dict[str, dict[str, Estimate]] = {}
     place = {t: int(np.searchsorted(every, t)) for t in (*grid, *targets)}
@@ -96,7 +97,7 @@ def confidence_of(
         n=cells.size,
         metrics=metrics,
         ece_bins=repr(bins),
-        corp=_corp(cells, draws, n_excluded),
+        corp=_corp(cells, draws, fitted, n_excluded),
         score={str(ConfidenceTarget(t)): _with_n(score[place[t]], cells.size, n_excluded) for t in targets},
         lost=lost,
         along=_along([score[at] for at in on_grid]),
@@ -106,7 +107,7 @@ def confidence_of(
         risk_coverage=selective.risk_coverage(cells),
         constant=cells.constant,
         at={str(ConfidenceTarget(t)): _at(credit, confidence, t, weak, clusters, n_excluded) for t in targets},
-        regret_crossfitted=_crossfitted(credit, confidence, targets, weak),
+        regret_crossfitted=_crossfitted(credit, confidence, targets, weak, clusters, n_excluded),
         corp_curve=reliability_curve(cells),
     )
 
@@ -122,9 +123,16 @@ def _at(credit: Floats, confidence: Floats, t: float, weak: bool, clusters: NDAr
     }
 
 
-def _crossfitted(credit: Floats, confidence: Floats, targets: Sequence[float], weak: bool) -> dict[str, float | None]:
-    found = crossfitted_regret(credit, confidence, targets, weak=weak)
-    return {str(ConfidenceTarget(t)): float(value) if len(credit) >= FEW else None for t, value in zip(targets, found, strict=True)}
+def _crossfitted(
+    credit: Floats, confidence: Floats, targets: Sequence[float], weak: bool, clusters: NDArray[np.intp] | None, out: int
+) -> dict[str, Estimate]:
+    n = len(credit)
+    if n < FEW:
+        none = Estimate(None, n=n, n_excluded=out, reason=f"fewer than {FEW} answers: nothing is cross-fitted")
+        return {str(ConfidenceTarget(t)): none for t in targets}
+    found = crossfitted_regret(credit, confidence, targets, clusters=clusters, weak=weak)
+    made = (Estimate(float(value), n=n, n_excluded=out, reason="no interval") for value in found)
+    return {str(ConfidenceTarget(t)): one for t, one in zip(targets, made, strict=True)}
 
 
 def _bins(cells: Cells) -> calibration.Binning:
@@ -181,7 +189,7 @@ def _metrics(
 
     ece_draws = np.abs(np.add.reduceat(drawn_gap, drawn_starts, axis=1)).sum(axis=1) / total
     ece_change = np.abs(np.add.reduceat(change, drawn_starts, axis=1)).sum(axis=1)
-    expected = expected_score(cells, *stakes)
+    expected, z = expected_score(cells, *stakes), calibration.spiegelhalter(cells)
     fixed = _no_interval(n, out)
     return {
         "brier": mean(
@@ -202,7 +210,9 @@ def _metrics(
         "augrc": basic(selective.augrc(cells), generalised, 0.0, 0.5),
         "prr": basic(selective.prr(cells), rejection, -np.inf, 1.0, ONE_POINT if cells.constant else "all answers are right, or all wrong"),
         "expected_score": fixed(expected, "no interval" if np.isfinite(expected) else "minus infinity: a wrong answer has confidence 1"),
-        "spiegelhalter": fixed(calibration.spiegelhalter(cells), "a test statistic: standard normal if calibrated"),
+        "spiegelhalter": fixed(
+            z, "a test statistic: standard normal if calibrated" if np.isfinite(z) else "all confidences are 0, 1/2 or 1"
+        ),
     }
 
 
@@ -219,26 +229,25 @@ def _error(loss: Loss, cells: Cells, credit: Floats, confidence: Floats, cluster
     return float(np.sqrt((weights * (values - mean) ** 2).sum() / (cells.size - 1) / cells.size)), cells.size
 
 
-def _corp(cells: Cells, draws: Draws, out: int) -> dict[str, Estimate]:
+def _corp(cells: Cells, draws: Draws, fitted: Floats, out: int) -> dict[str, Estimate]:
+    """``fitted``: recalibrated accuracy by resample and cell. The squares of partial credit cancel but in UNC, where they are left out of
+    the spread."""
     found = corp(cells)
-    drawn = np.array([_corp_row(draws.cells.value, n, right) for n, right in zip(draws.n, draws.right, strict=True)])
+    size = draws.n.sum(axis=1)
+    mean = draws.right.sum(axis=1) / size
+
+    def loss(value: Floats) -> Floats:
+        return np.asarray((draws.n * value**2 - 2 * value * draws.right).sum(axis=1) / size)
+
+    after = loss(fitted)
     return {
-        "mcb": _basic(found.mcb, drawn[:, 0], (0.0, 1.0), cells.size, out),
-        "dsc": _basic(found.dsc, drawn[:, 1], (0.0, 1.0), cells.size, out),
-        "unc": _basic(found.unc, drawn[:, 2], (0.0, 0.25), cells.size, out),
+        "mcb": _basic(found.mcb, loss(draws.cells.value) - after, (0.0, 1.0), cells.size, out),
+        "dsc": _basic(found.dsc, -(mean**2) - after, (0.0, 1.0), cells.size, out),
+        "unc": _basic(found.unc, mean * (1 - mean), (0.0, 0.25), cells.size, out),
     }
 
 
-def _corp_row(value: Floats, n: Floats, right: Floats) -> tuple[float, float, float]:
-    """MCB, DSC and UNC of one resample; the squares of partial credit cancel but in UNC, where they are left out of the spread."""
-    best = np.nan_to_num(recalibrated(n, right))
-    size = n.sum()
-    mean = right.sum() / size
-    after = float((n * best**2 - 2 * best * right).sum() / size)
-    return float((n * value**2 - 2 * value * right).sum() / size) - after, -(mean**2) - after, float(mean * (1 - mean))
-
-
-def _lost(cells: Cells, draws: Draws, t: Floats, weak: bool) -> tuple[dict[str, Floats], dict[str, Floats]]:
+def _lost(cells: Cells, draws: Draws, fitted: Floats, t: Floats, weak: bool) -> tuple[dict[str, Floats], dict[str, Floats]]:
     """Points lost at each target, shape (T,), and by resample, shape (B, T). Of answers that were all given the oracle keeps the right
     ones (with partial credit: all of it, which is what "indistinction" then falls short of)."""
     acted, best = score_above(cells, t, weak=weak), best_score(cells, t)
@@ -251,9 +260,7 @@ def _lost(cells: Cells, draws: Draws, t: Floats, weak: bool) -> tuple[dict[str, 
     ]
     first = np.searchsorted(draws.cells.value, t, side="left" if weak else "right")
     rows = np.arange(len(draws.n))[:, None]
-    chosen = np.array(
-        [np.searchsorted(np.nan_to_num(recalibrated(n, r)), t, side="right") for n, r in zip(draws.n, draws.right, strict=True)]
-    )
+    chosen = np.array([np.searchsorted(row, t, side="right") for row in fitted])
 
     def score(at: NDArray[np.intp]) -> Floats:
         n, right = tails[0][rows, at], tails[1][rows, at]

@@ -73,7 +73,7 @@ def _group(group: BoardGroup, board: Board) -> dict[str, Any]:
         "ece_bins": head.ece_bins if head else None,
     }
     if head is None:
-        reasons |= dict.fromkeys(("score_by_confidence", "corp", "lost"), NO_CONFIDENCE)
+        reasons |= dict.fromkeys(("score_by_confidence", "confidence", "ece_bins", "corp", "lost"), NO_CONFIDENCE)
         made |= {"corp": None, "lost": None}
     else:
         made |= _parts(head, flat)
@@ -98,7 +98,7 @@ def _confidence(found: Confidence) -> dict[str, Any]:
         "corp": {name: _estimate(one) for name, one in found.corp.items()},
         "score": _by_target(found.score),
         "at": {t: {name: _estimate(one) for name, one in parts.items()} for t, parts in found.at.items()},
-        "regret_crossfitted": found.regret_crossfitted,
+        "regret_crossfitted": _by_target(found.regret_crossfitted),
         "corp_curve": [list(point) for point in found.corp_curve],
         "lost": {t: {name: _estimate(one) for name, one in parts.items()} for t, parts in found.lost.items()},
     }
@@ -123,6 +123,11 @@ def _rank(group: BoardGroup, board: Board, t: str) -> dict[str, int | None] | No
 
 
 def _pair(pair: BoardPair, board: Board) -> dict[str, Any]:
+    reasons = {}
+    if pair.mcnemar_p is None:
+        reasons["mcnemar_p"] = "partial credit, or several samples of an item"
+    if pair.auroc is None:
+        reasons["auroc"] = "no confidence of one source in both"
     return {
         "a": board.groups[pair.a].by,
         "b": board.groups[pair.b].by,
@@ -131,4 +136,5 @@ def _pair(pair: BoardPair, board: Board) -> dict[str, Any]:
         "accuracy": _estimate(pair.accuracy),
         "mcnemar_p": pair.mcnemar_p,
         "auroc": None if pair.auroc is None else _estimate(pair.auroc),
+        "reasons": reasons,
     }

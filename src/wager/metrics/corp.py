@@ -91,20 +91,29 @@ def regret(cells: Cells, targets: ArrayLike, *, weak: bool = False) -> Floats:
     return best_score(cells, targets) - score_above(cells, targets, weak=weak)
 
 
-def crossfitted_regret(credit: Floats, confidence: Floats, targets: ArrayLike, *, folds: int = 5, weak: bool = False) -> Floats:
+def crossfitted_regret(
+    credit: Floats,
+    confidence: Floats,
+    targets: ArrayLike,
+    *,
+    clusters: NDArray[np.intp] | None = None,
+    folds: int = 5,
+    weak: bool = False,
+) -> Floats:
     """What recalibration on other answers gains at each target, shape (T,); unlike `regret` it is not optimistic, and may be negative.
 
-    Each fold's answers are recalibrated by the others (linear between their confidences). Folds are dealt out along the confidence, so
-    the order of rows is irrelevant.
+    Each fold's answers are recalibrated by the others (linear between their confidences). Folds are dealt out along the confidence, or
+    along the clusters, so the order of rows is irrelevant; answers of one cluster share a fold.
 
     Args:
         credit, confidence: shape (N,), each in [0, 1].
         targets: shape (T,).
+        clusters: shape (N,), labels of what is independent; None: every answer.
     """
     order = np.lexsort((credit, confidence))
     right, sure = credit[order], confidence[order]
     t = np.asarray(targets, dtype=np.float64)
-    fold = np.arange(len(sure)) % folds
+    fold = (np.arange(len(sure)) if clusters is None else np.unique(clusters[order], return_inverse=True)[1]) % folds
     gained = np.zeros(len(t))
     for k in range(folds):
         here, others = fold == k, cells_of(right[fold != k], sure[fold != k])

@@ -274,7 +274,7 @@ class Confidence:
     """Whether all confidences are equal: then there is one operating point, and no ranking by `risk_coverage`."""
     at: dict[str, dict[str, Estimate]] = field(default_factory=dict)
     """By target: ``coverage``, the share with a confidence above it, and ``accuracy`` among these."""
-    regret_crossfitted: dict[str, float | None] = field(default_factory=dict)
+    regret_crossfitted: dict[str, Estimate] = field(default_factory=dict)
     """By target: what recalibration on other answers would gain on these; unlike the lost ``miscalibration``, which is optimistic, it
     may be negative."""
     corp_curve: tuple[tuple[float, float, float, float], ...] = ()
