@@ -46,12 +46,18 @@ class ConfidenceSource(StrEnum):
     """Words the model wrote ("I'm fairly sure")."""
     LOGPROB = "logprob"
     """Joint probability of the answer's tokens."""
+    LOGPROB_MEAN = "logprob_mean"
+    """Geometric mean of the probabilities of the answer's tokens: `LOGPROB` without its dependence on length."""
     P_TRUE = "p_true"
     """The model's probability that its own answer is true."""
     CONSISTENCY = "consistency"
     """Share of samples that agree."""
     SEMANTIC_ENTROPY = "semantic_entropy"
-    """From the entropy over meanings of samples."""
+    """From the entropy over meanings of samples, each sample counted once: 1 - H / ln K."""
+    SEMANTIC_ENTROPY_WEIGHTED = "semantic_entropy_weighted"
+    """As `SEMANTIC_ENTROPY`, each distinct sample weighted by its length-normalised likelihood."""
+    COMBINED = "combined"
+    """A logistic model of several sources, fitted on other graded answers."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,8 @@
-"""A confidence that the model wrote as a number: the closing line ``CONFIDENCE: 0.8`` that the note asks for.
+"""A confidence that the model wrote as a number: the closing line ``CONFIDENCE: 0.8`` that the note asks for, or its reply when it is
+asked afterwards.
 
 Verbalised numeric confidence, as in Tian et al. (2023), arXiv 2305.14975. It is one source among several and wants a calibrator.
-Words ("high") are another source and are no number here.
+A number in words ("ninety-five percent") is read; words that are no number ("high") are another source, and no number here.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Stated", "stated_confidence", "strip_stated"]
+__all__ = ["STATED_REQUEST", "Stated", "stated_confidence", "stated_reply", "strip_stated"]
+
+STATED_REQUEST = "Rate your confidence in this answer as a number between 0 and 1. Reply with the number only."
+"""Asked after the answer, in the same conversation, so that asking does not change the answer."""
 
 Problem = Literal["absent", "not a number", "out of range", "contradictory"]
 
@@ -20,6 +24,8 @@ LABEL = (
     r"(?:(?:my|your|overall|final|stated|answer)[ \t]{1,4}){0,2}confidence(?:[ \t]{1,4}(?:level|score|estimate|rating|probability))?"
     r"(?:[ \t]{0,4}\([^()\n]{0,20}\))?[ \t*_`\"']{0,6}"
 )
+UNITS = {"zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
+TENS = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
 NUMBERS = r"[^\w\n]{0,6}(?:(?:about|around|approximately|roughly|nearly)[ \t]{1,4})?[-−]?[.,]?\d[^\n]{0,160}"
 STATEMENT = re.compile(
     rf"(?im)^[ \t>*_#`\-(\[\"']{{0,8}}{LABEL}(?:[:=：][ \t*_`\"']{{0,6}}(?P<value>{NUMBERS}|[^\n]{{1,40}})"
@@ -36,6 +42,14 @@ NUMBER = re.compile(
     r"(?:[ \t]?(?:/|out of)[ \t]?(?P<of>\d+(?:[.,]\d+)?)|[ \t]?(?P<percent>%|percent\b|per cent\b))?",
     re.IGNORECASE,
 )
+SPELLED = re.compile(
+    rf"\b(?:(?P<tens>{'|'.join(TENS)})(?:[- ](?P<units>{'|'.join(UNITS)}))?"
+    rf"|(?P<small>{'|'.join(UNITS)}|(?:one |a )?hundred)(?=[ -]per ?cent))\b",
+    re.IGNORECASE,
+)
+"""A percentage in words; a small one only where "percent" follows."""
+EXPRESSION = re.compile(r"\d[ \t]*[-−+*=][ \t]*\.?\d")
+"""A range or a sum, such as 0.7-0.8 or 1 - 0.5: no one number."""
 BOUND = re.compile(r"^[^\w]{0,4}(?:[<>≤≥]|(?:at least|at most|more than|less than|over|under|above|below)\b)", re.IGNORECASE)
 
 
@@ -80,6 +94,35 @@ def stated_confidence(reply: str) -> Stated:
     return Stated(values[0], start, end)
 
 
+def stated_reply(reply: str) -> Stated:
+    """The confidence in a reply that was asked for a number: as `stated_confidence`, and the number wherever it stands.
+
+    In a reply of several numbers those that can only be probabilities ("0.85", "85%") count alone.
+
+    >>> stated_reply("I'm 85% sure.").value
+    0.85
+    """
+    found = stated_confidence(reply)
+    if found.problem != "absent":
+        return found
+    text = reply.strip()
+    if EXPRESSION.search(text):
+        return Stated(None, problem="contradictory")
+    read = list(_probabilities(text))
+    if len(read) > 1:
+        read = [
+            value
+            for match in NUMBER.finditer(text)
+            if match["percent"] or match["of"] or "." in match["number"]
+            for value in _probabilities(match.group())
+        ]
+    if any(not 0 <= value <= 1 for value in read):
+        return Stated(None, problem="out of range")
+    if not read:
+        return Stated(None, problem="not a number" if text else "absent")
+    return Stated(None, problem="contradictory") if max(read) - min(read) > 1e-9 else Stated(read[0])
+
+
 def strip_stated(reply: str) -> str:
     r"""The reply without its confidence statements, and without the blank end (or beginning) that they leave.
 
@@ -102,7 +145,10 @@ def _probabilities(text: str) -> Iterator[float]:
     """Every number of a statement as a probability; one below 0 or above 1 (as a share) is passed on for the caller to refuse."""
     if BOUND.match(text):
         return
-    for found in NUMBER.finditer(text):
+    digits = list(NUMBER.finditer(text))
+    if not digits:
+        yield from (_spelled_out(found) for found in SPELLED.finditer(text))
+    for found in digits:
         value = _decimal(found.group("number") + (found.group("exponent") or ""))
         if found.group("of"):
             whole = _decimal(found.group("of"))
@@ -110,6 +156,12 @@ def _probabilities(text: str) -> Iterator[float]:
         elif found.group("percent") or 1 < value <= 100:
             value /= 100
         yield -value if found.group("sign") and value else value
+
+
+def _spelled_out(found: re.Match[str]) -> float:
+    if found["tens"]:
+        return (TENS[found["tens"].lower()] + UNITS.get((found["units"] or "zero").lower(), 0)) / 100
+    return UNITS.get(found["small"].lower(), 100) / 100
 
 
 def _decimal(text: str) -> float:

@@ -1,0 +1,126 @@
+"""From an AnswerTable to what is calibrated: the answers that were given, their credit, one confidence, and the item of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from wager.answers import ConfidenceSource, Outcome
+from wager.errors import DataError, UsageError
+from wager.policy.combining import crossfitted_combination
+from wager.table import AnswerTable
+
+__all__ = ["GivenAnswers", "given_answers", "with_combined"]
+
+Floats = NDArray[np.float64]
+
+ENOUGH = 0.9
+"""Share of the answers that must have a confidence for it to be combined with others: an answer that lacks one gets no combination."""
+FEWEST = 20
+"""Answers below which nothing is combined."""
+
+
+@dataclass(frozen=True)
+class GivenAnswers:
+    """Answers with one source of confidence. Arrays have shape (N,), in the table's order."""
+
+    source: str
+    """A `wager.answers.ConfidenceSource` value."""
+    model: str
+    """Whose answers they are."""
+    tasks: tuple[str, ...]
+    """Benchmarks that they belong to."""
+    confidence: Floats
+    """In [0, 1]."""
+    correct: Floats
+    """Credit in [0, 1]."""
+    items: NDArray[np.intp]
+    """Numbers of the items: samples of one item are not independent."""
+    questions: int
+    """Rows in all, whatever became of them."""
+    n_unanswerable: int
+    """Answers to questions that have no answer; each is wrong."""
+    left_out: Mapping[str, int]
+    """Rows without a place here, by outcome, and ``no confidence``."""
+
+
+def given_answers(table: AnswerTable, source: str | None = None) -> GivenAnswers:
+    """The answers of a table that have a confidence, from the prompts that state no target.
+
+    Args:
+        table: answers of one model.
+        source: a source of confidence; by default the only one that the table has.
+
+    Raises:
+        UsageError: several models, or several sources and none chosen, or none of that source.
+        DataError: no answer has both a verdict and a confidence.
+    """
+    closed = table.select(np.isnan(table.target) & (table.texts("arm") != "consistency"))
+    table = closed if len(closed) else table
+    models = sorted({str(name) for name in table.texts("model")})
+    if len(models) > 1:
+        raise UsageError(f"the answers are of {len(models)} models ({', '.join(models[:4])}, ...); choose one with --where model=NAME")
+    chosen = _source(table, source)
+    sure, answered = table.confidence(chosen), table.answered
+    kept = answered & ~np.isnan(sure)
+    if not kept.any():
+        raise DataError(f"none of {len(table)} rows is a graded answer with a {chosen.value} confidence")
+    outcome = table.outcome
+    out = {one.value: int((outcome == one.value).sum()) for one in Outcome if not one.is_answer}
+    out["no confidence"] = int((answered & np.isnan(sure)).sum())
+    keys = [f"{task}\0{item}" for task, item in zip(table.texts("task"), table.texts("item"), strict=True)]
+    answerable = np.asarray(table.arrow.column("answerable").to_numpy(zero_copy_only=False), dtype=bool)
+    return GivenAnswers(
+        source=chosen.value,
+        model=models[0],
+        tasks=tuple(sorted({str(name) for name in table.texts("task")})),
+        confidence=sure[kept],
+        correct=table.credit[kept],
+        items=np.unique(np.asarray(keys, dtype=object)[kept].astype(str), return_inverse=True)[1],
+        questions=len(table),
+        n_unanswerable=int((kept & ~answerable).sum()),
+        left_out={name: count for name, count in out.items() if count},
+    )
+
+
+def _source(table: AnswerTable, source: str | None) -> ConfidenceSource:
+    found = table.sources
+    if source is not None:
+        if source not in {one.value for one in found}:
+            raise UsageError(f"no answer has a {source!r} confidence; the answers have {', '.join(found) or 'none'}")
+        return ConfidenceSource(source)
+    if len(found) != 1:
+        what = (
+            f"the answers have {', '.join(found)}; choose one with --source"
+            if found
+            else "no answer has a confidence; wager elicit gets one"
+        )
+        raise UsageError(f"a policy reads one source of confidence: {what}")
+    return found[0]
+
+
+def with_combined(table: AnswerTable) -> tuple[AnswerTable, str]:
+    """The table with a ``combined`` confidence, cross-fitted, from every source that nine in ten answers have; and a sentence about it.
+
+    A table in which nothing can be combined comes back as it is.
+    """
+    answered = table.answered
+    values = {source.value: table.confidence(source) for source in table.sources if source is not ConfidenceSource.COMBINED}
+    usual = {name: one for name, one in values.items() if answered.any() and (~np.isnan(one[answered])).mean() >= ENOUGH}
+    usual = {name: one for name, one in usual.items() if np.nanmin(one[answered]) < np.nanmax(one[answered])}
+    complete = answered & ~np.isnan(np.column_stack([*usual.values(), np.zeros(len(table))])).any(axis=1)
+    right = int((table.credit[complete] >= 0.5).sum())
+    if len(usual) < 2 or complete.sum() < FEWEST or min(right, int(complete.sum()) - right) < 5:
+        why = f"{len(usual)} sources that most answers have, {right} of {int(complete.sum())} right"
+        return table, f"nothing is combined: it takes two sources, {FEWEST} answers, and 5 right and 5 wrong ones; there are {why}"
+    found = np.full(len(table), np.nan)
+    items = table.texts("item")[complete].astype(str)
+    found[complete] = crossfitted_combination({name: one[complete] for name, one in usual.items()}, table.credit[complete], clusters=items)
+    column = pa.array(found, from_pandas=True)
+    name = f"confidence_{ConfidenceSource.COMBINED.value}"
+    arrow = table.arrow.set_column(table.arrow.column_names.index(name), table.arrow.schema.field(name), column)
+    return AnswerTable(arrow), f"combined: {', '.join(usual)}; every answer's from a model fitted on other answers"
