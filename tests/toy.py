@@ -1,10 +1,12 @@
 """A small model with a known mind, and tasks for it: stands in for a provider where a test must decide what the model says.
 
 The model reads ``item 7 gold C`` in the prompt, knows the right answer with a probability that it can state, and answers iff
-that is above the target it was told. Other models of the provider: ``flaky`` fails on some items while the file named by
+that is above the target it was told. Asked afterwards how sure it is, it says that probability; at temperature 1 it draws its answer
+anew. ``mute`` gives no log-probabilities. Other models of the provider: ``flaky`` fails on some items while the file named by
 TOY_DOWN exists, ``script`` says what the prompt quotes between ``<say>`` and ``</say>``.
 """
 
+import math
 import os
 import random
 import re
@@ -14,7 +16,7 @@ from typing import Any
 import anyio
 from inspect_ai import Task, task
 from inspect_ai.dataset import Sample
-from inspect_ai.model import GenerateConfig, Logprob, Logprobs, ModelAPI, ModelOutput, ModelUsage, modelapi
+from inspect_ai.model import GenerateConfig, Logprob, Logprobs, ModelAPI, ModelOutput, ModelUsage, TopLogprob, modelapi
 from inspect_ai.scorer import Score, Scorer, Target, accuracy, answer, choice, exact, f1, includes, match, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, generate, multiple_choice, solver
 
@@ -43,22 +45,43 @@ class ToyAPI(ModelAPI):
             reply, stop = scripted.group(1), "max_tokens" if "<cut>" in text else "stop"
         else:
             reply, stop = self.reply(text), "stop"
+            if config.temperature == 1.0:
+                _, gold, p = self.mind(text)
+                reply = f"ANSWER: {gold if random.random() < p else 'ABCD'[random.randrange(4)]}"
         output = ModelOutput.from_content(self.model_name, reply, stop_reason=stop)  # type: ignore[arg-type]
         output.usage = ModelUsage(input_tokens=10, output_tokens=5, total_tokens=15)
-        if config.logprobs:
+        if "The possible answer is:" in text:
+            p = self.mind(text)[2]
+            top = [TopLogprob(token="A", logprob=math.log(p)), TopLogprob(token=" B", logprob=math.log(1 - p))]
+            output = ModelOutput.from_content(self.model_name, "A")
+            output.usage = ModelUsage(input_tokens=10, output_tokens=1, total_tokens=11)
+            output.choices[0].logprobs = Logprobs(content=[Logprob(token="A", logprob=math.log(p), top_logprobs=top)])
+        if self.model_name == "mute":
+            output.choices[0].logprobs = None
+        elif config.logprobs and output.choices[0].logprobs is None:
             tokens = re.findall(r"\s*\S+", reply)
-            output.choices[0].logprobs = Logprobs(content=[Logprob(token=token, logprob=-0.25, top_logprobs=None) for token in tokens])
+            tops = [TopLogprob(token="yes", logprob=-0.25)] if (config.top_logprobs or 0) > 1 else None
+            output.choices[0].logprobs = Logprobs(content=[Logprob(token=token, logprob=-0.25, top_logprobs=tops) for token in tokens])
         return output
 
-    def reply(self, text: str) -> str:
+    def mind(self, text: str) -> tuple[int, str, float]:
+        """The item, its right answer, and how probably the model knows it."""
         found = re.search(r"item (\d+) gold (\w)", text)
         assert found, text
-        number, gold = int(found.group(1)), found.group(2)
+        return int(found.group(1)), found.group(2), 0.25 + 0.75 * random.Random(int(found.group(1))).random()
+
+    def reply(self, text: str) -> str:
+        if "word yes" in text:
+            return "yes"
+        number, gold, p = self.mind(text)
+        if "Rate your confidence" in text:
+            return f"{p:.2f}"
+        if "How sure are you" in text:
+            return "I'm confident." if p > 0.8 else "I'm fairly sure." if p > 0.5 else "I need to look this up."
         if self.model_name == "flaky" and number % 5 == 3 and Path(os.environ["TOY_DOWN"]).exists():
             raise RuntimeError("the toy server is down")
         rng = random.Random(number)
-        p = 0.25 + 0.75 * rng.random()
-        pick = gold if rng.random() < p else ("A" if gold != "A" else "B")
+        pick = gold if [rng.random(), rng.random()][1] < p else ("A" if gold != "A" else "B")
         told = re.search(r"are > ([\d.]+) confident", text)
         if told and p <= float(told.group(1)):
             return "I don't know"

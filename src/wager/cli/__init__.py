@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from wager import __version__
 from wager.cli import audit as audit_verb
+from wager.cli import elicit as elicit_verb
 from wager.cli import eval as eval_verb
 from wager.cli import score as score_verb
 from wager.errors import WagerError
@@ -28,6 +29,7 @@ def parser() -> argparse.ArgumentParser:
     verbs = made.add_subparsers(dest="verb", metavar="VERB", required=True)
     eval_verb.add_parser(verbs)
     score_verb.add_parser(verbs)
+    elicit_verb.add_parser(verbs)
     audit_verb.add_parser(verbs)
     return made
 

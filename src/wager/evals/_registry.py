@@ -1,5 +1,6 @@
 """What Inspect loads when it looks for ``wager/...``: tasks, the rubric's solver, scorer and metrics, and model providers."""
 
+from wager.evals.elicit import elicited, elicited_answer, eliciting
 from wager.evals.metrics import three_way_metrics
 from wager.evals.rescore import closed_rubric
 from wager.evals.rubric import open_rubric, state_target, three_way
@@ -10,6 +11,9 @@ __all__ = [
     "birthdays",
     "capitals",
     "closed_rubric",
+    "elicited",
+    "elicited_answer",
+    "eliciting",
     "embedded",
     "gguf",
     "letters",

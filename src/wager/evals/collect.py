@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 from inspect_ai.log import EvalLog, EvalSample, list_eval_logs, read_eval_log, read_eval_log_sample_summaries
 
 from wager.answers import Answer, ConfidenceSource, Outcome
+from wager.elicit.evidence import Cost
 from wager.evals.settings import EvalSettings
 from wager.grading.matching import normalise
 from wager.table import AnswerTable
@@ -46,6 +47,10 @@ class Collected:
     """Messages of failed answers, most frequent first."""
     headline: str | None
     """The scorer that decided."""
+    costs: Mapping[str, Cost]
+    """What each kind of draw took, by `wager.elicit.evidence.Draw`, where confidences were elicited."""
+    problems: Mapping[str, Mapping[str, int]]
+    """By source of confidence: why there was none, and how often."""
 
 
 def collect(logs: Path, settings: EvalSettings, items: Sequence[str]) -> Collected:
@@ -94,7 +99,23 @@ def collect(logs: Path, settings: EvalSettings, items: Sequence[str]) -> Collect
         conflicts=tuple(Counter(record["conflict"][:100] for record in records if record.get("conflict")).most_common(20)),
         errors=tuple(failed.most_common()),
         headline=next((record["headline"] for record in records if "headline" in record), None),
+        costs=_costs(records),
+        problems=_problems(records),
     )
+
+
+def _costs(records: Sequence[dict[str, Any]]) -> dict[str, Cost]:
+    total: dict[str, Cost] = {}
+    for record in records:
+        for name, cost in record.get("costs", {}).items():
+            total[name] = total.get(name, Cost()) + Cost(**cost)
+    return total
+
+
+def _problems(records: Sequence[dict[str, Any]]) -> dict[str, dict[str, int]]:
+    found = Counter((source, problem) for record in records for source, problem in record.get("problems", {}).items())
+    sources = {source for source, _ in found}
+    return {one: {problem: count for (source, problem), count in found.most_common() if source == one} for one in sorted(sources)}
 
 
 def sample_counts(logs: Path, settings: EvalSettings, items: set[str]) -> int:

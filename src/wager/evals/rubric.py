@@ -16,16 +16,14 @@ from inspect_ai.dataset import Sample
 from inspect_ai.model import ChatMessage, ChatMessageUser, ModelOutput
 from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
-from inspect_ai.util import registry_info
 
 from wager.answers import ConfidenceSource, Outcome
 from wager.elicit.logprob import answer_probability
 from wager.elicit.stated import stated_confidence, strip_stated
 from wager.errors import RunError, UsageError
+from wager.evals.judging import judge, names_of
 from wager.evals.metrics import rubric_metrics
 from wager.evals.resolve import resolve_task
-from wager.evals.verdict import Verdict, verdict_of
-from wager.grading.abstention import find_abstention, is_blank
 from wager.targets import CONFIDENCE_REQUEST, PROMPT_VERSION, ConfidenceTarget
 
 __all__ = ["open_rubric", "state_target", "three_way"]
@@ -164,7 +162,7 @@ def three_way(
     answer, reason and confidences by source are in its metadata under ``wager``.
     """
     scorers = inner if isinstance(inner, list) else [inner]
-    names = _names(scorers)
+    names = names_of(scorers)
     if headline is not None and headline not in names:
         raise UsageError(f"the task has no scorer named {headline!r}; it has {', '.join(names)}")
     chosen = names.index(headline) if headline else 0
@@ -181,7 +179,7 @@ def three_way(
         reply = state.output.completion
         stated = stated_confidence(reply) if ask_confidence else None
         clean = strip_stated(reply) if ask_confidence else reply
-        verdict, answer, others = await _judge(clean, state, target, scorers, names, chosen)
+        verdict, answer, others = await judge(clean, state, target, scorers, names, chosen)
         confidence: dict[str, float] = {}
         if stated and stated.value is not None and verdict.outcome.is_answer:
             confidence[ConfidenceSource.STATED] = stated.value
@@ -210,50 +208,9 @@ def three_way(
     return score
 
 
-async def _judge(
-    reply: str, state: TaskState, gold: Target, scorers: list[Scorer], names: list[str], chosen: int
-) -> tuple[Verdict, str | None, dict[str, Any]]:
-    """The verdict on a reply without its confidence line: abstention first, then the task's own scorers."""
-    if is_blank(reply):
-        return Verdict(Outcome.UNPARSED, reason=f"blank reply ({state.output.stop_reason})"), None, {}
-    labels = [chr(ord("A") + position) for position in range(len(state.choices))]
-    abstention = find_abstention(reply, labels=labels)
-    if abstention is not None:
-        return Verdict(Outcome.ABSTAINED, reason=f"{abstention.rule}: {abstention.phrase}"), None, {}
-    saved = state.output
-    state.output = saved.model_copy(deep=True)
-    state.output.completion = reply
-    try:
-        scores = [await judge(state, gold) for judge in scorers]
-    finally:
-        state.output = saved
-    others: dict[str, Any] = {name: value.value if value else None for name, value in zip(names, scores, strict=True)}
-    verdict, decided = verdict_of(scores[chosen]), scores[chosen]
-    answer = (decided.answer or None) if decided else None
-    if saved.stop_reason in ("max_tokens", "model_length") and not _ends_before_cut(answer, reply):
-        return Verdict(Outcome.UNPARSED, reason=f"cut off at {saved.stop_reason}"), answer, others
-    return verdict, answer, others
-
-
-def _ends_before_cut(answer: str | None, reply: str) -> bool:
-    """Whether the answer that the scorer read was complete when the reply was cut off."""
-    if not answer:
-        return False
-    end = reply.rstrip().rfind(answer)
-    return end >= 0 and end + len(answer) < len(reply.rstrip())
-
-
 def _answer_probability(output: ModelOutput, answer: str) -> float | None:
     logprobs = output.choices[0].logprobs if output.choices else None
     if logprobs is None:
         return None
     found = answer_probability([one.token for one in logprobs.content], [one.logprob for one in logprobs.content], answer)
     return None if found is None else min(1.0, found.joint)
-
-
-def _names(scorers: list[Scorer]) -> list[str]:
-    names: list[str] = []
-    for one in scorers:
-        name = registry_info(one).name.rpartition("/")[2]
-        names.append(name if name not in names else f"{name}{len(names) + 1}")
-    return names

@@ -19,12 +19,13 @@ from inspect_ai.model import Model, get_model
 
 from wager.errors import ModelError, OutputError, RunError, UsageError, WagerError
 from wager.evals.collect import Collected, collect, sample_counts
+from wager.evals.elicit import elicited
 from wager.evals.progress import Progress, showing
 from wager.evals.resolve import resolve_task
 from wager.evals.rubric import open_rubric
 from wager.evals.settings import EvalSettings
 
-__all__ = ["run"]
+__all__ = ["one_line_errors", "run"]
 
 RUN_FILE = "run.json"
 
@@ -58,12 +59,12 @@ def run(settings: EvalSettings, *, fresh: bool = False, progress: Progress | Non
         OutputError: the folder cannot be written.
         KeyboardInterrupt: stopped by the user; what was answered is in the folder, and the same call goes on.
     """
-    with _claimed(settings.folder), _one_line_errors(settings):
+    with _claimed(settings.folder), one_line_errors(settings.task, settings.model):
         plan = _plan(settings)
     logs = _prepare(settings, plan, fresh)
     if progress is not None:
         progress.expect(len(plan.items) * settings.k * len(plan.tasks), sample_counts(logs, settings, set(plan.items)))
-    with _one_line_errors(settings), showing(progress):
+    with one_line_errors(settings.task, settings.model), showing(progress):
         _run_set(settings, plan, logs)
     return collect(logs, settings, plan.items)
 
@@ -112,7 +113,7 @@ def _wrapped(settings: EvalSettings, target: float | None) -> Task:
     for name in ("ask_confidence", "note_in_dataset", "headline"):
         if getattr(settings, name):
             args[name] = getattr(settings, name)
-    made = open_rubric(**args)
+    made = elicited(**args, **settings.elicitation) if settings.methods else open_rubric(**args)
     for number, sample in enumerate(made.dataset, start=1):
         if sample.id is None:
             sample.id = number
@@ -165,6 +166,9 @@ def _run_set(settings: EvalSettings, plan: Plan, logs: Path) -> None:
         "timeout": settings.timeout,
         "max_connections": settings.max_connections or (plan.model.api.max_connections() if settings.is_local else None),
     }
+    if settings.methods and settings.is_local:
+        # a question for each slot: all its calls then go to the slot that has read it
+        options["max_samples"] = plan.model.api.engine.settings.slots  # type: ignore[attr-defined]  # our own provider
     if settings.wants_logprobs:
         options |= {"logprobs": True, "top_logprobs": 1}
     eval_set(
@@ -187,7 +191,7 @@ def _run_set(settings: EvalSettings, plan: Plan, logs: Path) -> None:
 
 
 @contextlib.contextmanager
-def _one_line_errors(settings: EvalSettings) -> Iterator[None]:
+def one_line_errors(task: str, model: str) -> Iterator[None]:
     """Inspect's errors before and between samples, as ours; its banner (standard output is for results) is not shown."""
     try:
         with contextlib.redirect_stdout(io.StringIO()):
@@ -199,5 +203,5 @@ def _one_line_errors(settings: EvalSettings) -> Iterator[None]:
     except Exception as error:
         text = re.sub(r"\[/?[a-z ]+\]", "", str(getattr(error, "message", None) or error))
         line = " ".join(text.split()) or type(error).__name__
-        kind = ModelError if settings.model.partition("/")[0].lower() in line.lower() or "model" in line.lower() else RunError
-        raise kind(f"{settings.task} on {settings.model}: {line[:600]}") from error
+        kind = ModelError if model.partition("/")[0].lower() in line.lower() or "model" in line.lower() else RunError
+        raise kind(f"{task} on {model}: {line[:600]}") from error

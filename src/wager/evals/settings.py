@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from wager.elicit.meaning import Clustering
 from wager.errors import UnknownNameError, UsageError
 from wager.targets import DEFAULT_TARGETS, PROMPT_VERSION, ConfidenceTarget, targets_from
 
@@ -62,6 +63,14 @@ class EvalSettings:
     """Seconds for one call, tries included; None leaves the provider's own."""
     logprobs: bool | None = None
     """Ask for token log-probabilities; None asks the providers known to give them."""
+    methods: tuple[str, ...] = ()
+    """Ways to get a confidence (`wager.elicit.methods`); with any, the task is asked as `wager.evals.elicit.elicited` asks it."""
+    draws: int = 5
+    """Samples of each question for the methods that compare samples."""
+    equivalence: str = "text"
+    """How they are compared: text, embedding, nli or judge."""
+    clustering: Clustering = "loose"
+    """Which relations make two answers one."""
 
     def __post_init__(self) -> None:
         for arm in self.arms:
@@ -135,7 +144,12 @@ class EvalSettings:
             "headline": self.headline,
             "logprobs": self.wants_logprobs,
             "prompt_version": PROMPT_VERSION,
-        }
+        } | (self.elicitation if self.methods else {})
+
+    @property
+    def elicitation(self) -> dict[str, Any]:
+        """How confidences are elicited."""
+        return {"methods": list(self.methods), "draws": self.draws, "equivalence": self.equivalence, "clustering": self.clustering}
 
     @property
     def folder(self) -> Path:

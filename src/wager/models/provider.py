@@ -75,7 +75,7 @@ class LlamaAPI(ModelAPI):
         waiting = [self.engine.submit({**request, **_seed(config, number)}) for number in range(config.num_choices or 1)]
         # no thread waits for a reply: one that did would keep a stopped process alive until the reply is whole
         responses = await asyncio.gather(*map(asyncio.wrap_future, waiting))
-        return self._output(responses, request["max_tokens"], time.perf_counter() - started)
+        return self._output(responses, request["max_tokens"], _worked(responses) or time.perf_counter() - started)
 
     def _output(self, responses: list[dict[str, Any]], longest: int, seconds: float) -> ModelOutput:
         for response in responses:
@@ -138,6 +138,12 @@ def _sampling(config: GenerateConfig) -> dict[str, Any]:
     if config.logprobs:
         chosen |= {"logprobs": True, "top_logprobs": config.top_logprobs or 1}
     return {name: value for name, value in chosen.items() if value is not None}
+
+
+def _worked(responses: list[dict[str, Any]]) -> float:
+    """Seconds of reading and writing, as llama.cpp takes them: the wait for a free slot is not the call's."""
+    timings = [response.get("timings") or {} for response in responses]
+    return float(sum(one.get("prompt_ms", 0.0) + one.get("predicted_ms", 0.0) for one in timings)) / 1000
 
 
 def _stop_reason(finish: str, written: int, longest: int) -> StopReason:

@@ -50,6 +50,8 @@ class ExplorerInfo:
     """Sentences that a reader must see; the board's own notes are shown in any case."""
     versions: Mapping[str, str] = field(default_factory=dict)
     """Versions of the packages, by name."""
+    costs: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
+    """By source of confidence, for each question: calls of the model, tokens, seconds. Shown beside its quality."""
 
 
 def write_explorer(path: str | os.PathLike[str], board: Board, info: ExplorerInfo) -> None:
@@ -101,7 +103,7 @@ def explorer_html(board: Board, info: ExplorerInfo) -> str:
         last=f"{board.grid[-1]:g}",
         notes=_notes(board, info),
         missing=text(_missing(board)),
-        quality=_quality(board),
+        quality=_quality(board, info),
         numbers=_numbers(board),
         made=_made(board, info),
         specs=data_json(specs),
@@ -216,16 +218,25 @@ def _notes(board: Board, info: ExplorerInfo) -> str:
     return f'<section aria-labelledby="notes-title"><h2 id="notes-title">Notes</h2><ul class="warning">{items}</ul></section>'
 
 
-def _quality(board: Board) -> str:
+def _quality(board: Board, info: ExplorerInfo) -> str:
+    def cost(source: str) -> str:
+        if not info.costs:
+            return ""
+        values = info.costs.get(source)
+        shown = ["–"] * 3 if values is None else [f"{values[0]:.1f}", f"{values[1]:.0f}", f"{values[2]:.2f}"]
+        return "".join(f'<td class="number">{value}</td>' for value in shown)
+
     rows = [
         f'<tr><th scope="row" dir="auto">{escape(_cut(group.name))}</th><td>{escape(source_name(one.source))}</td>'
         + f'<td class="number">{one.n:,}</td>'
         + "".join(number_cell(one.metrics.get(name), share=False, sign=False) for name in METRICS)
+        + cost(one.source)
         + f'<td><span class="small">{escape(one.ece_bins)}</span></td></tr>'
         for group in board.groups
         for one in group.confidences
     ]
-    heads = ["Group", "Source", "Answers", *METRICS.values(), "Bins of the ECE"]
+    priced = ["Calls a question", "Tokens a question", "Seconds a question"] if info.costs else []
+    heads = ["Group", "Source", "Answers", *METRICS.values(), *priced, "Bins of the ECE"]
     return details("All measures of confidence", heads, rows) if rows else ""
 
 
