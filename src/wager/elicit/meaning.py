@@ -13,19 +13,19 @@ judge is any Inspect model (`wager.evals.elicit`).
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from typing import Literal, Protocol
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
+from wager.elicit.wording import same_words
 from wager.errors import UnknownNameError
 from wager.grading.matching import normalise
 
-__all__ = ["Clustering", "Entails", "Relation", "judge_request", "judged", "meanings", "pairs_to_ask", "same_text", "short_answer"]
+__all__ = ["Clustering", "Entails", "Relation", "judge_request", "judged", "meanings", "pairs_to_ask", "same_text"]
 
 Relation = Literal["entails", "neutral", "contradicts"]
 """Of an ordered pair (premise, hypothesis)."""
@@ -33,55 +33,13 @@ Relation = Literal["entails", "neutral", "contradicts"]
 Clustering = Literal["strict", "loose"]
 
 
-class Entails(Protocol):
-    """Says how the texts of ordered pairs relate."""
-
-    def __call__(self, pairs: Sequence[tuple[str, str]]) -> Sequence[Relation]:
-        """One relation for each pair (premise, hypothesis)."""
-        ...
+Entails = Callable[[Sequence[tuple[str, str]]], Sequence[Relation]]
+"""Says how the texts of ordered pairs (premise, hypothesis) relate, one relation for each pair."""
 
 
 def same_text(pairs: Sequence[tuple[str, str]]) -> list[Relation]:
-    """For short answers, without a model: entails where both are the same after normalisation, or where one says the other and only adds
-    a beginning ("It is Lima") or, after a comma, a place to it ("Lima, Peru"); else contradicts."""
-    return ["entails" if _same_words(one, other) else "contradicts" for one, other in pairs]
-
-
-OPENING = re.compile(r"(?:[^,.;:\n]{0,80}?\b(?:is|are|was|were|it's|be)|(?:the )?answer:)\s+(?!not\b)(?=\S)", re.IGNORECASE)
-TAIL = re.compile(r"\s*(?:,(?!\d)|[;(\n]|\.(?=\s|$)).*", re.DOTALL)
-
-
-def _same_words(one: str, other: str) -> bool:
-    a, b = normalise(one), normalise(other)
-    if not a or not b:
-        return a == b
-    if a == b:
-        return True
-    (head, tail), (other_head, other_tail) = _parts(one), _parts(other)
-    return bool(head) and head == other_head and not (tail and other_tail)
-
-
-def _parts(text: str) -> tuple[str, str]:
-    """What a short text names, and what it adds after a comma, both normalised."""
-    body = OPENING.sub("", text.strip(), count=1) if OPENING.match(text.strip()) else text.strip()
-    head = TAIL.sub("", body)
-    return normalise(head), normalise(body[len(head) :])
-
-
-FEW_WORDS = 8
-"""An answer of more words is no short answer: it is a text."""
-
-
-def short_answer(reply: str) -> str:
-    """What a reply names, as it stands in it: "The capital of Peru is Lima." names Lima. A reply that is no short answer is its own answer.
-
-    >>> short_answer("The capital of Peru is Lima, a city on the coast."), short_answer("First add 3 and 4. That gives 7.")
-    ('Lima', 'First add 3 and 4. That gives 7.')
-    """
-    text = reply.strip()
-    opening = OPENING.match(text)
-    head = TAIL.sub("", text[opening.end() :] if opening else text)
-    return head if head and len(head.split()) <= FEW_WORDS and (opening or head.strip(" .") == text.strip(" .")) else text
+    """For short answers, without a model: entails where the words say the same (`wager.elicit.wording`), else contradicts."""
+    return ["entails" if same_words(one, other) else "contradicts" for one, other in pairs]
 
 
 JUDGE = (

@@ -147,20 +147,20 @@ def relations(spec: str, model: Model) -> Relations:
     if kind == "judge":
         return partial(_judged_pairs, get_model(name) if name else model)
     if kind == "text":
-        return _plain(same_text)
+        return _plain(lambda question: same_text)
     if kind == "embedding":
         from wager.models.embedding import Embedding
 
-        return _plain(Embedding(Path(name).expanduser()) if name else Embedding())
+        return _plain((Embedding(Path(name).expanduser()) if name else Embedding()).about)
     from wager.models.entailment import Entailment
 
-    return _plain(Entailment(name) if name else Entailment())
+    return _plain((Entailment(name) if name else Entailment()).about)
 
 
-def _plain(entails: Entails) -> Relations:
+def _plain(about: Callable[[str], Entails]) -> Relations:
     async def related(question: str, texts: Sequence[str]) -> tuple[Entails, Cost]:
         pairs = pairs_to_ask(texts)
-        known = dict(zip(pairs, await anyio.to_thread.run_sync(lambda: list(entails(pairs))), strict=True)) if pairs else {}
+        known = dict(zip(pairs, await anyio.to_thread.run_sync(lambda: list(about(question)(pairs))), strict=True)) if pairs else {}
         return _looked_up(known), Cost()
 
     return related
