@@ -11,7 +11,9 @@ import sys
 from collections.abc import Sequence
 
 from wager import __version__
+from wager.cli import ask as ask_verb
 from wager.cli import audit as audit_verb
+from wager.cli import calibrate as calibrate_verb
 from wager.cli import elicit as elicit_verb
 from wager.cli import eval as eval_verb
 from wager.cli import score as score_verb
@@ -30,6 +32,8 @@ def parser() -> argparse.ArgumentParser:
     eval_verb.add_parser(verbs)
     score_verb.add_parser(verbs)
     elicit_verb.add_parser(verbs)
+    calibrate_verb.add_parser(verbs)
+    ask_verb.add_parser(verbs)
     audit_verb.add_parser(verbs)
     return made
 

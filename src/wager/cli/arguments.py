@@ -8,7 +8,7 @@ from typing import Any
 
 from wager.errors import UsageError
 
-__all__ = ["named_values"]
+__all__ = ["named_columns", "named_values"]
 
 
 def named_values(option: str, given: list[str], *, paths: bool = False) -> dict[str, Any]:
@@ -23,3 +23,17 @@ def named_values(option: str, given: list[str], *, paths: bool = False) -> dict[
         except json.JSONDecodeError:
             values[name.strip()] = str(Path(text).resolve()) if paths and Path(text).is_file() else text
     return values
+
+
+def named_columns(option: str, given: list[str]) -> dict[str, str]:
+    """``ours=theirs`` pairs, several separated by commas; a name is given once."""
+    pairs = [pair for text in given for pair in text.split(",") if pair.strip()]
+    made: dict[str, str] = {}
+    for pair in pairs:
+        ours, equals, theirs = (part.strip() for part in pair.partition("="))
+        if not (ours and equals and theirs):
+            raise UsageError(f"{option} takes ours=theirs, separated by commas, got {pair!r}")
+        if ours in made:
+            raise UsageError(f"{option} names {ours!r} twice: {made[ours]!r} and {theirs!r}")
+        made[ours] = theirs
+    return made

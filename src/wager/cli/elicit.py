@@ -277,9 +277,39 @@ def _text(
         )
     for source, problems in collected.problems.items():
         lines += [plain(f"{source}: none for {count} answers: {problem}") for problem, count in problems.items()]
+    lines += _words(collected.table)
     lines += [plain(f"note: {note}") for note in notes]
     lines += ["", *(f"wrote {path}" for path in written)]
     return "\n".join(lines)
+
+
+def _words(table: AnswerTable) -> list[str]:
+    """What the words are worth, whether they tell anything, and whether they follow the samples."""
+    from wager.policy.answers import words_of
+    from wager.policy.words import blanket, faithfulness, monotone, word_calibration
+
+    words = words_of(table)
+    if words is None or all(name is None for name in words.said):
+        return []
+    items = words.items.astype(str)
+    lines = ["", "words:"]
+    for one in word_calibration(words.said, words.correct, clusters=items):
+        low, high = one.accuracy.low, one.accuracy.high
+        wide = "" if low is None or high is None else f" [{low:.2f}, {high:.2f}]"
+        lines.append(f"  {one.shade}: said {one.n:,} times, meant as {one.said:.2f}, right {one.accuracy.value:.2f}{wide}")
+    lines.append(f"  {blanket(words.said, words.correct, clusters=items).verdict}")
+    if len({name for name in words.said if name}) > 1:
+        order = monotone(words.said, words.correct, clusters=items)
+        lines.append(f"  {len(order.inversions)} of {order.n_pairs} neighbouring shades are in the wrong order")
+    known = [place for place, name in enumerate(words.said) if name is not None and words.consistency[place] == words.consistency[place]]
+    if known:
+        from wager.elicit.verbal import DEFAULT_SHADES
+
+        said = [DEFAULT_SHADES[str(words.said[place])].value or 0.0 for place in known]
+        found = faithfulness(said, words.consistency[known])
+        if found.mean.value is not None:
+            lines.append(f"  faithful to its samples: {found.mean.value:.2f} (1 - mean |words - consistency|)")
+    return lines
 
 
 def _row(one: Confidence, answered: int, goals: Sequence[str], cost: Cost | None, n: int) -> tuple[str, ...]:

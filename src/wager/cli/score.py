@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wager.cli.arguments import named_columns
 from wager.cli.columns import columns, number, percent, plain
 from wager.errors import MissingExtraError, UnknownNameError, UsageError
 from wager.targets import DEFAULT_TARGETS, targets_from
@@ -78,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"--write makes .parquet or .jsonl, got {options.write.name!r}")
     found = read_answers(
         options.paths,
-        mapping=_mapping(options.mapping),
+        mapping=named_columns("--map", options.mapping),
         missing=options.missing,
         comparison=options.match,
         keep=by,
@@ -114,19 +115,6 @@ def run(options: argparse.Namespace) -> int:
     for problem in found.problems:
         print(plain(f"wager: {problem}"), file=sys.stderr)
     return 1 if found.problems else 0
-
-
-def _mapping(given: list[str]) -> dict[str, str]:
-    pairs = [pair for text in given for pair in text.split(",") if pair.strip()]
-    made: dict[str, str] = {}
-    for pair in pairs:
-        ours, equals, theirs = (part.strip() for part in pair.partition("="))
-        if not (ours and equals and theirs):
-            raise UsageError(f"--map takes ours=theirs, separated by commas, got {pair!r}")
-        if ours in made:
-            raise UsageError(f"--map names {ours!r} twice: {made[ours]!r} and {theirs!r}")
-        made[ours] = theirs
-    return made
 
 
 def _columns(by: list[str], found: Imported) -> dict[str, pa.ChunkedArray]:

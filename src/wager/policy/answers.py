@@ -10,11 +10,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from wager.answers import ConfidenceSource, Outcome
+from wager.elicit.verbal import DEFAULT_SHADES, Shades
 from wager.errors import DataError, UsageError
 from wager.policy.combining import crossfitted_combination
 from wager.table import AnswerTable
 
-__all__ = ["GivenAnswers", "given_answers", "with_combined"]
+__all__ = ["GivenAnswers", "Words", "given_answers", "with_combined", "words_of"]
 
 Floats = NDArray[np.float64]
 
@@ -101,6 +102,39 @@ def _source(table: AnswerTable, source: str | None) -> ConfidenceSource:
         )
         raise UsageError(f"a policy reads one source of confidence: {what}")
     return found[0]
+
+
+@dataclass(frozen=True)
+class Words:
+    """Answers of a table that were asked for a shade. Arrays have shape (N,)."""
+
+    said: list[str | None]
+    """The name of each answer's shade; None where it said none that has a probability."""
+    correct: Floats
+    """Credit in [0, 1]."""
+    items: NDArray[np.object_]
+    """The item of each."""
+    consistency: Floats
+    """Share of samples that agree, NaN where there are none."""
+
+
+def words_of(table: AnswerTable, shades: Shades = DEFAULT_SHADES) -> Words | None:
+    """What was said with the graded answers, from their ``verbal`` confidences; None if the table has none.
+
+    A confidence in words is the value of its shade, so the value tells the shade among those that are asked for.
+    """
+    if ConfidenceSource.VERBAL not in table.sources:
+        return None
+    names = {shade.value: shade.name for shade in shades.probable if shade.written}
+    answered = table.answered
+    values = table.confidence(ConfidenceSource.VERBAL)[answered]
+    keys = [f"{task}\0{item}" for task, item in zip(table.texts("task"), table.texts("item"), strict=True)]
+    return Words(
+        said=[names.get(value) for value in values.tolist()],
+        correct=table.credit[answered],
+        items=np.asarray(keys, dtype=object)[answered],
+        consistency=table.confidence(ConfidenceSource.CONSISTENCY)[answered],
+    )
 
 
 def with_combined(table: AnswerTable) -> tuple[AnswerTable, str]:
