@@ -224,6 +224,29 @@ def test_bad_levels_and_changed_tables_are_refused():
         RiskTable.from_dict(changed)
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_what_mapie_certifies_passes_our_exact_tests_and_never_answers_more():
+    from mapie.risk_control import BinaryClassificationController
+
+    rng, certified = np.random.default_rng(11), 0
+    for _ in range(6):
+        sure, right = calibrated(rng, 1500)
+        controller = BinaryClassificationController(
+            lambda x: np.column_stack([1 - x[:, 0], x[:, 0]]), "precision", 0.8, confidence_level=0.9, fwer_method="bonferroni_holm"
+        )
+        controller.calibrate(sure[:, None], right.astype(int))
+        valid = np.asarray(controller.valid_predict_params, dtype=float)
+        made = certify_risk(risk_table(sure, right), 0.2, 0.1)
+        for threshold in valid:
+            above = sure >= threshold
+            assert binom.cdf((above & ~right).sum(), above.sum(), 0.2) <= 0.1
+        certified += len(valid) > 0
+        if len(valid):
+            assert made.threshold is not None
+            assert made.threshold <= valid.min() + 0.02
+    assert certified >= 3
+
+
 def test_on_real_stated_confidences_the_promise_holds_on_held_out_answers(data):
     import pyarrow.parquet as pq
 

@@ -45,7 +45,7 @@ AT_MOST = 4.0
 """It is no more than so many times the fewest answers that could certify."""
 BOUNDED = 32
 """Thresholds among which the one with the best score is looked for; each bound holds at delta / 32."""
-MOST = 10**7
+MOST = 10**5
 """Answers beyond which "how many more" is not worth saying."""
 LIKELY = 0.8
 """Probability of success behind "how many more"."""
