@@ -37,8 +37,23 @@ STANDS_ALONE = re.compile(
 """What may follow a hedge that is only put before an answer."""
 
 
-LOOKED_AT = 300
+USUAL = frozenset(shade.name for shade in DEFAULT_SHADES)
+LOOKED_AT = 80
 """Characters at the beginning, and at the end, of a long answer in which it is looked for a shade: people say it there."""
+
+
+COMMON = frozenset(
+    re.findall(r"\w+", "have very know need might would will about could even must tell quite hard say well correctly right best not")
+)
+
+
+def _sign(phrase: str) -> str:
+    words: list[str] = re.findall(r"\w+", phrase.lower())
+    return max(words, key=lambda word: (word not in COMMON, len(word)))
+
+
+SIGNS = re.compile("|".join(sorted({_sign(phrase) for shade in DEFAULT_SHADES for phrase in shade.phrases})), re.IGNORECASE)
+"""A telling word of each phrase: a text without any of them says no shade, and need not be read."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -221,17 +236,19 @@ def express(answer: str, shade: Shade) -> str:
     phrase = shade.phrases[0][0].upper() + shade.phrases[0][1:]
     if not answer.strip():
         return f"{phrase}."
-    if _says(answer, shade):
-        return answer
-    content = plain(answer)
+    ends = answer if len(answer) <= 2 * LOOKED_AT else f"{answer[:LOOKED_AT]}\n{answer[-LOOKED_AT:]}"
+    content = answer
+    if SIGNS.search(ends) or shade.name not in USUAL:
+        if _says(ends, shade):
+            return answer
+        content = plain(answer)
     lead = phrase + (". Unchecked:" if shade.value is None else ":" if shade.value >= 0.5 else ", but my best answer is:")
     return f"{lead}{_gap(content)}{content}"
 
 
-def _says(answer: str, shade: Shade) -> bool:
-    known = DEFAULT_SHADES if shade.name in {one.name for one in DEFAULT_SHADES} or shade.act else Shades((shade,))
-    ends = answer if len(answer) <= 2 * LOOKED_AT else f"{answer[:LOOKED_AT]}\n{answer[-LOOKED_AT:]}"
-    found = verbal_confidence(ends, known)
+def _says(text: str, shade: Shade) -> bool:
+    known = DEFAULT_SHADES if shade.name in USUAL or shade.act else Shades((shade,))
+    found = verbal_confidence(text, known)
     return found.act == shade.act if shade.act else found.shade == shade.name
 
 
@@ -246,7 +263,7 @@ def plain(answer: str, shades: Shades = DEFAULT_SHADES) -> str:
     ('Thimphu.', "It's probably Thimphu.", "I'm not certain.")
     """
     body = answer.lstrip(' \n\t*_"')
-    first = next(iter(find_shades(body[:200], shades)), None)
+    first = next(iter(find_shades(body[:LOOKED_AT], shades)), None)
     if first is None or first.start != 0:
         return answer
     follows = STANDS_ALONE.match(body, first.end)
