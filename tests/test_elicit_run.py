@@ -53,7 +53,7 @@ def test_unknown_methods_and_none_are_named() -> None:
 
 
 def test_every_method_fills_its_column_and_the_costs_are_those_of_the_calls(tmp_path: Path) -> None:
-    done = wager("elicit", TOY, "--model", "toy/x", "--draws", "4", "--out", "out", "--json", cwd=tmp_path)
+    done = wager("elicit", TOY, "--model", "toy/drawn", "--draws", "4", "--out", "out", "--json", cwd=tmp_path)
     found = results(done)
     table = AnswerTable.read(tmp_path / "out" / "answers.parquet")
     assert set(table.sources) >= set(METHODS)
@@ -73,7 +73,7 @@ def test_every_method_fills_its_column_and_the_costs_are_those_of_the_calls(tmp_
     assert looked_up == sum(row.confidence.get(ConfidenceSource.VERBAL) is None for row in rows.values()) > 0
     assert "Tokens a question" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     again = wager(
-        "elicit", TOY, "--model", "toy/x", "--draws", "4", "--out", "out", "--json", cwd=tmp_path, TOY_CALLS=str(tmp_path / "calls")
+        "elicit", TOY, "--model", "toy/drawn", "--draws", "4", "--out", "out", "--json", cwd=tmp_path, TOY_CALLS=str(tmp_path / "calls")
     )
     assert results(again)["groups"] == found["groups"]
     calls = (tmp_path / "calls").read_text().splitlines() if (tmp_path / "calls").exists() else []

@@ -1,8 +1,8 @@
 """A small model with a known mind, and tasks for it: stands in for a provider where a test must decide what the model says.
 
 The model reads ``item 7 gold C`` in the prompt, knows the right answer with a probability that it can state, and answers iff
-that is above the target it was told. Asked afterwards how sure it is, it says that probability; at temperature 1 it draws its answer
-anew. ``mute`` gives no log-probabilities. Other models of the provider: ``flaky`` fails on some items while the file named by
+that is above the target it was told. Asked afterwards how sure it is, it says that probability. ``drawn`` draws its answer
+anew at temperature 1; ``mute`` gives no log-probabilities. Other models of the provider: ``flaky`` fails on some items while the file named by
 TOY_DOWN exists, ``script`` says what the prompt quotes between ``<say>`` and ``</say>``.
 """
 
@@ -45,7 +45,7 @@ class ToyAPI(ModelAPI):
             reply, stop = scripted.group(1), "max_tokens" if "<cut>" in text else "stop"
         else:
             reply, stop = self.reply(text), "stop"
-            if config.temperature == 1.0:
+            if config.temperature == 1.0 and self.model_name == "drawn":
                 _, gold, p = self.mind(text)
                 reply = f"ANSWER: {gold if random.random() < p else 'ABCD'[random.randrange(4)]}"
         output = ModelOutput.from_content(self.model_name, reply, stop_reason=stop)  # type: ignore[arg-type]

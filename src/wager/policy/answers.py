@@ -64,7 +64,8 @@ def given_answers(table: AnswerTable, source: str | None = None) -> GivenAnswers
     table = closed if len(closed) else table
     models = sorted({str(name) for name in table.texts("model")})
     if len(models) > 1:
-        raise UsageError(f"the answers are of {len(models)} models ({', '.join(models[:4])}, ...); choose one with --where model=NAME")
+        named = f"{', '.join(models[:4])}{', ...' if len(models) > 4 else ''}"
+        raise UsageError(f"the answers are of {len(models)} models ({named}); choose one with --where model=NAME")
     chosen = _source(table, source)
     sure, answered = table.confidence(chosen), table.answered
     kept = answered & ~np.isnan(sure)
@@ -147,12 +148,12 @@ def with_combined(table: AnswerTable) -> tuple[AnswerTable, str]:
     usual = {name: one for name, one in values.items() if answered.any() and (~np.isnan(one[answered])).mean() >= ENOUGH}
     usual = {name: one for name, one in usual.items() if np.nanmin(one[answered]) < np.nanmax(one[answered])}
     complete = answered & ~np.isnan(np.column_stack([*usual.values(), np.zeros(len(table))])).any(axis=1)
-    right = int((table.credit[complete] >= 0.5).sum())
-    if len(usual) < 2 or complete.sum() < FEWEST or min(right, int(complete.sum()) - right) < 5:
-        why = f"{len(usual)} sources that most answers have, {right} of {int(complete.sum())} right"
-        return table, f"nothing is combined: it takes two sources, {FEWEST} answers, and 5 right and 5 wrong ones; there are {why}"
+    items, hits = table.texts("item")[complete].astype(str), table.credit[complete] >= 0.5
+    right, wrong = len(np.unique(items[hits])), len(np.unique(items[~hits]))  # answers to one item share a fold
+    if len(usual) < 2 or complete.sum() < FEWEST or min(right, wrong) < 5:
+        why = f"{len(usual)} sources that most answers have, {len(hits)} answers with all of them, {right} items right and {wrong} wrong"
+        return table, f"nothing is combined: it takes two sources, {FEWEST} answers, and 5 items right and 5 wrong; there are {why}"
     found = np.full(len(table), np.nan)
-    items = table.texts("item")[complete].astype(str)
     found[complete] = crossfitted_combination({name: one[complete] for name, one in usual.items()}, table.credit[complete], clusters=items)
     column = pa.array(found, from_pandas=True)
     name = f"confidence_{ConfidenceSource.COMBINED.value}"

@@ -12,6 +12,7 @@ from scipy.stats import binom
 from wager.errors import UsageError
 from wager.metrics.intervals import mean_estimate
 from wager.metrics.results import Estimate
+from wager.policy.risk_table import _one_each
 from wager.policy.rule import Rule
 from wager.policy.thresholds import _share
 from wager.scoring import payoff
@@ -31,9 +32,9 @@ class Kept:
     sentence: str
     """The same in words, with the figures."""
     n: int
-    """New answers above the threshold."""
+    """New answers above the threshold; of a risk one of each item."""
     total: int
-    """New answers."""
+    """New answers; of a risk one of each item."""
     observed: Estimate
     """Their risk, joint risk, or score."""
 
@@ -55,6 +56,9 @@ def kept(rule: Rule, confidence: ArrayLike, correct: ArrayLike, *, clusters: Arr
     if rule.threshold is None:
         raise UsageError("the rule has no certified threshold, so it promised nothing that can be checked")
     sure, right = np.asarray(confidence, dtype=np.float64), np.asarray(correct, dtype=np.float64)
+    if rule.target is None:  # as certified: an exact test takes independent answers
+        one = _one_each(right, sure, clusters)
+        sure, right = sure[one], right[one]
     above, total = sure > rule.threshold, len(sure)
     n = int(above.sum())
     if not n:

@@ -73,7 +73,7 @@ def make_policy(
     table = risk_table(given.confidence, given.correct, clusters=given.items)
     certificate = certified(table, promise, level, delta)
     values: dict[str, Any] = {promise: level, "source": given.source, **(rule or {})}
-    name = given.source if kind == "default" else f"{kind}-{given.source}"
+    name = _name(base, kind, given.source)
     values["calibration"] = name
     if certificate.threshold is not None:
         values |= {"threshold": certificate.threshold, "promise": certificate.sentence, "n": certificate.n}
@@ -91,6 +91,13 @@ def certified(table: RiskTable, promise: Promise, level: float, delta: float) ->
     if promise == "risk":
         return certify_risk(table, level, delta)
     return certify_joint(table, level) if promise == "joint_risk" else certify_target(table, level, delta)
+
+
+def _name(base: Policy | None, kind: str, source: str) -> str:
+    """Of the calibration: one that no rule of another kind uses, whose calibration would be replaced under its threshold."""
+    name = source if kind == "default" else f"{kind}-{source}"
+    others = {rule.calibration for other, rule in base.rules.items() if other != kind} if base else set()
+    return next(one for one in (name, *(f"{name}-{n}" for n in range(2, len(others) + 3))) if one not in others)
 
 
 def _with_rule(base: Policy | None, model: str, kind: str, rule: Rule, name: str, calibration: Calibration) -> Policy:
