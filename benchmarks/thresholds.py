@@ -152,9 +152,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=200)
     parser.add_argument("--answers", type=int, default=1000)
+    laws = {law.__name__: law for law in (calibrated, verbalised, overconfident, rarely_right, up_and_down, flat)}
+    parser.add_argument("--laws", nargs="+", choices=list(laws), default=list(laws))
     options = parser.parse_args()
     chosen = methods()
-    for law in (calibrated, verbalised, overconfident, rarely_right, up_and_down, flat):
+    for law in map(laws.__getitem__, options.laws):
         at = truth(law)
         oracle = max([at(t)[0] for t in np.arange(0, 1, 0.001) if at(t)[1] <= RISK], default=0.0)
         print(f"\n{law.__name__.replace('_', ' ')}: {options.draws} draws of {options.answers} answers, oracle coverage {oracle:.3f}")

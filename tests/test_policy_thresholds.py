@@ -137,6 +137,14 @@ def test_the_threshold_itself_is_not_answered():
     assert (sure > made.threshold).sum() == 80
 
 
+def test_with_a_few_levels_one_unlucky_test_does_not_end_everything():
+    sure = [0.75] * 124 + [0.65] * 355 + [0.55] * 469 + [0.3] * 273
+    right = [0] * 4 + [1] * 120 + [0] * 8 + [1] * 347 + [0] * 39 + [1] * 430 + [0] * 55 + [1] * 218
+    made = certify_risk(risk_table(sure, right), 0.05, 0.1)
+    assert binom.cdf(4, 124, 0.05) > 0.1 / 2 > binom.cdf(12, 479, 0.05)
+    assert (made.threshold, made.observed.value) == (0.55, 12 / 479)
+
+
 def test_answers_with_confidence_0_are_never_given():
     table = risk_table([0.0] * 50 + [1.0] * 50, [1] * 100)
     assert table.n == (50,)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wager.answers import ConfidenceSource
 from wager.cli.arguments import named_columns
 from wager.cli.columns import columns, plain
 from wager.errors import DataError, UnknownNameError, UsageError
@@ -96,6 +97,11 @@ def run(options: argparse.Namespace) -> int:
     base = read_policy(options.policy) if options.policy else None
     found, table = _read(options, options.paths)
     given = given_answers(table, options.source)
+    if given.source == ConfidenceSource.COMBINED:
+        raise UsageError(
+            "a policy reads one confidence that a model gives, and 'combined' is fitted on several; choose one of "
+            f"{', '.join(source for source in table.sources if source is not ConfidenceSource.COMBINED)} with --source"
+        )
     extra: dict[str, Any] = {"below": options.below, "next_step": options.next_step, "words": options.words}
     if options.hedge_above is not None:
         extra["hedge_above"] = options.hedge_above

@@ -93,7 +93,7 @@ def _source(table: AnswerTable, source: str | None) -> ConfidenceSource:
     found = table.sources
     if source is not None:
         if source not in {one.value for one in found}:
-            raise UsageError(f"no answer has a {source!r} confidence; the answers have {', '.join(found) or 'none'}")
+            raise UsageError(f"no answer has a {str(source)!r} confidence; the answers have {', '.join(found) or 'none'}")
         return ConfidenceSource(source)
     if len(found) != 1:
         what = (

@@ -10,11 +10,12 @@ All assume that new questions are exchangeable with the graded ones: drawn alike
 anything of one answer. The thresholds tested are chosen by how many answers lie above them and never by what is right.
 
 Where the sequence starts, and which thresholds it takes: a binomial test wastes part of delta unless the number of answers is just large
-enough for one more mistake; so for 0, 1, 2, ... mistakes the first threshold with enough answers is tested. It starts where a
-fifteenth of the answers lie above, which a few mistakes at the top cannot end, but not beyond four times the fewest answers
-that could certify anything. The test of each threshold is exact; that of the first bad one in the sequence is too where the risk of the
-answers added from there on is above alpha, as with any confidence that orders answers at all. In simulations in which it does
-not (risks that rise and fall) the promise held as well (`benchmarks/thresholds.py`).
+enough for one more mistake; so for 0, 1, 2, ... mistakes the first threshold with enough answers is tested. It starts where a fifteenth
+of the answers lie above, which a few mistakes at the top cannot end, but not beyond four times the fewest answers that could certify
+anything. With a few levels only (words, rounded numbers) there are two starts, each with half of delta. The test of each threshold is
+exact; that of the first bad one in the sequence is too where the risk of the answers added from there on is above alpha, as with any
+confidence that orders answers at all. In simulations in which it does not (risks that rise and fall) the promise held as well
+(`benchmarks/thresholds.py`).
 """
 
 from __future__ import annotations
@@ -43,6 +44,9 @@ START = 1 / 15
 """Share of the answers above the first threshold of the sequence."""
 AT_MOST = 4.0
 """It is no more than so many times the fewest answers that could certify."""
+COARSE, AMPLE = 50, 5
+"""With at most so many thresholds, and five times the answers of that second start, delta is shared between the two: a few levels
+leave no other chance after one unlucky test."""
 BOUNDED = 32
 """Thresholds among which the one with the best score is looked for; each bound holds at delta / 32."""
 MOST = 10**5
@@ -119,11 +123,10 @@ def certify_risk(table: RiskTable, risk: float, delta: float = 0.1) -> Certifica
     _within("delta", delta)
     n, wrong = np.asarray(table.n, dtype=np.intp), np.asarray(table.wrong, dtype=np.intp)
     places = _sequence(n, table.total, risk, delta)
-    passed = binom.cdf(wrong[places], n[places], risk) <= delta
-    count = len(places) if passed.all() else int(np.argmin(passed))
-    if count == 0:
+    chosen = _last_passed(binom.cdf(wrong[places], n[places], risk), _budgets(n[places], table.total, len(n), risk, delta))
+    if chosen is None:
         return _none("selective_risk", risk, delta, table, _needed(n, wrong, table.total, risk, delta), _best(n, wrong, risk))
-    at = int(places[count - 1])
+    at = int(places[chosen])
     return Certificate(
         promise="selective_risk",
         level=risk,
@@ -225,6 +228,31 @@ def _sequence(n: Ints, total: int, risk: float, delta: float) -> Ints:
     start = min(AT_MOST * math.log(delta) / math.log1p(-risk), max(START * total, float(sizes[1]) if len(sizes) > 1 else 0.0))
     found = np.searchsorted(n, sizes[sizes >= start])
     return np.unique(np.append(found[found < len(n)], len(n) - 1))
+
+
+def _budgets(n: Ints, total: int, rows: int, risk: float, delta: float) -> NDArray[np.float64]:
+    """What part of delta each test of the sequence begins with; what a passed test has goes on to the next (fallback procedure)."""
+    budgets = np.zeros(len(n))
+    if not len(n):
+        return budgets
+    second = int(np.searchsorted(n, AT_MOST * math.log(delta) / math.log1p(-risk)))
+    if rows <= COARSE and 0 < second < len(n) and AT_MOST * fewest(risk, delta) * AMPLE <= total:
+        budgets[[0, second]] = delta / 2
+    else:
+        budgets[0] = delta
+    return budgets
+
+
+def _last_passed(p_values: NDArray[np.float64], budgets: NDArray[np.float64]) -> int | None:
+    """The last test that is passed with what it has; a failed one passes nothing on."""
+    found, carried = None, 0.0
+    for place, (p_value, own) in enumerate(zip(p_values.tolist(), budgets.tolist(), strict=True)):
+        carried += own
+        if carried and p_value <= carried:
+            found = place
+        else:
+            carried = 0.0
+    return found
 
 
 @lru_cache(maxsize=64)
