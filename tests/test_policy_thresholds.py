@@ -227,9 +227,11 @@ def test_bad_levels_and_changed_tables_are_refused():
         certify_target(table, 1.0)
     with pytest.raises(DataError, match="lies in"):
         risk_table([1.2], [1])
-    changed = table.to_dict() | {"wrong": [5]}
-    with pytest.raises(DataError, match="'wrong' is at most 'n'"):
-        RiskTable.from_dict(changed)
+    for changed in ({"wrong": [5]}, {"total": 0}, {"wrong": [0.5]}):
+        with pytest.raises(DataError, match="the file was changed"):
+            RiskTable.from_dict(table.to_dict() | changed)
+    with pytest.raises(DataError, match="this wager reads 1"):
+        RiskTable.from_dict(table.to_dict() | {"schema": 9})
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,7 +64,9 @@ def add_parser(verbs: Any) -> None:  # Any: argparse names its subparsers' type 
     parser.add_argument(
         "--calibrator", metavar="C", default="auto", help="temperature, platt, beta, isotonic, categorical, venn_abers; default auto"
     )
-    parser.add_argument("--kind", metavar="KIND", default="default", help="the kind of task that the rule is for; default default")
+    parser.add_argument(
+        "--kind", metavar="KIND", help="the kind of task that the rule is for (default: default), or that is checked (default: all)"
+    )
     parser.add_argument("--hedge-above", metavar="P", type=float, help="probability above which an answer is given with words of doubt")
     parser.add_argument("--below", choices=["abstain", "look_up", "clarify"], default="abstain", help="what is done below; default abstain")
     parser.add_argument("--next-step", metavar="TEXT", default="", help='said after "I don\'t know."')
@@ -84,8 +87,12 @@ def run(options: argparse.Namespace) -> int:
     if options.check:
         if options.paths:
             raise UsageError(f"--check takes the new answers itself; got {options.paths[0]!r} before it")
+        if any(level is not None for level in (options.target, options.risk, options.joint_risk)):
+            raise UsageError("--check tests the promises that the policy makes; leave out --target, --risk and --joint-risk")
         return _check(options)
     if options.table_of:
+        if options.paths:
+            raise UsageError(f"--table-of needs no answers; got {options.paths[0]!r}")
         return _again(options)
     if not options.paths:
         raise UsageError("give graded answers, or --check with new ones")
@@ -110,7 +117,7 @@ def run(options: argparse.Namespace) -> int:
         promise=promise,
         level=level,
         delta=options.delta,
-        kind=options.kind,
+        kind="default" if options.kind is None else options.kind,
         calibrator=options.calibrator,
         rule=extra,
         base=base,
@@ -120,7 +127,7 @@ def run(options: argparse.Namespace) -> int:
     path = options.write or options.policy or Path("policy.toml")
     if made.policy is not None:
         write_policy(made.policy, path)
-    counts = path.with_suffix(".risk.json")
+    counts = _counts_file(path, options.kind)
     with replacing(counts) as part:
         part.write_text(json.dumps({"source": given.source, "model": given.model, **made.table.to_dict()}), encoding="utf-8")
     if options.json:
@@ -132,6 +139,12 @@ def run(options: argparse.Namespace) -> int:
     if made.policy is None:
         print("wager: no policy was written: nothing can be promised at this level", file=sys.stderr)
     return 1 if found.problems or made.policy is None else 0
+
+
+def _counts_file(path: Path, kind: str | None) -> Path:
+    """Beside the policy: one file for each kind of task, so that the counts behind another rule stay."""
+    name = "" if kind in (None, "default") else "." + re.sub(r"[^A-Za-z0-9_-]+", "-", str(kind))[:60]
+    return path.with_name(f"{path.stem}{name}.risk.json")
 
 
 def _promise(options: argparse.Namespace) -> tuple[Promise, float]:
@@ -196,7 +209,7 @@ def _text(given: GivenAnswers, made: Made, learned: Shades | None, options: argp
     lines.append("")
     if made.policy is not None:
         lines.append(f"wrote {path}")
-    lines.append(f"wrote {path.with_suffix('.risk.json')}")
+    lines.append(f"wrote {_counts_file(path, options.kind)}")
     return "\n".join(lines)
 
 
@@ -261,10 +274,12 @@ def _check(options: argparse.Namespace) -> int:
     from wager.policy.toml import read_policy
 
     policy = read_policy(options.policy or Path("policy.toml"))
-    _, table = _read(options, options.check)
+    if options.kind is not None and options.kind not in policy.rules:
+        raise UnknownNameError("rule", options.kind, policy.rules)
+    read, table = _read(options, options.check)
     results: list[dict[str, Any]] = []
     for kind, rule in policy.rules.items():
-        if options.kind not in ("default", kind) or (kind == "default" and len(policy.rules) > 1 and options.kind != "default"):
+        if options.kind not in (None, kind):
             continue
         given = given_answers(table, rule.source)
         policy.for_model(given.model)
@@ -280,7 +295,9 @@ def _check(options: argparse.Namespace) -> int:
         print(json.dumps(results, indent=1, allow_nan=False))
     else:
         print("\n\n".join(_checked(one) for one in results))
-    return 1 if any(one.get("verdict") == "drifted" or one.get("promise") == "broken" for one in results) else 0
+    for problem in read.problems:
+        print(plain(f"wager: {problem}"), file=sys.stderr)
+    return 1 if read.problems or any(one.get("verdict") == "drifted" or one.get("promise") == "broken" for one in results) else 0
 
 
 def _kept(policy: Policy, kind: str, given: GivenAnswers) -> dict[str, Any]:

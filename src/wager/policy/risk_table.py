@@ -47,11 +47,15 @@ class RiskTable:
         at = "risk table"
         known_keys(values, ("schema", *cls.__dataclass_fields__), at)
         thresholds = numbers(values, "thresholds", at, low=0.0, high=1.0)
-        counts = {name: tuple(int(one) for one in numbers(values, name, at, length=len(thresholds), low=0.0)) for name in ("n", "wrong")}
-        falling, rising = np.diff(thresholds) < 0, np.diff(counts["n"]) > 0
-        if not (falling.all() and rising.all()) or any(w > n for w, n in zip(counts["wrong"], counts["n"], strict=True)):
-            raise DataError(f"{at}: thresholds fall, 'n' rises, and 'wrong' is at most 'n'; the file was changed")
-        return cls(thresholds=thresholds, **counts, total=whole(values, "total", at), n_repeated=whole(values, "n_repeated", at))
+        given = {name: np.asarray(numbers(values, name, at, length=len(thresholds), low=0.0)) for name in ("n", "wrong")}
+        total, n, wrong = whole(values, "total", at), given["n"], given["wrong"]
+        if values.get("schema") != 1:
+            raise DataError(f"{at}: 'schema' is {values.get('schema')!r}, and this wager reads 1; update wager")
+        rising = np.diff(thresholds) < 0, np.diff(n) > 0, wrong <= n, n <= total, n == np.floor(n), wrong == np.floor(wrong)
+        if not all(np.all(one) for one in rising):
+            raise DataError(f"{at}: thresholds fall, 'n' rises up to 'total', 'wrong' is at most 'n', all whole; the file was changed")
+        counts = {name: tuple(int(one) for one in values) for name, values in given.items()}
+        return cls(thresholds=thresholds, **counts, total=total, n_repeated=whole(values, "n_repeated", at))
 
 
 def risk_table(confidence: ArrayLike, correct: ArrayLike, *, clusters: ArrayLike | None = None) -> RiskTable:
