@@ -174,12 +174,12 @@ def _report(
     combine: bool,
     started: float,
 ) -> int:
-    from wager.metrics.board import board
+    from wager.metrics.board import GRID, board
     from wager.metrics.contract import board_json
     from wager.policy.answers import with_combined
 
     table, note = with_combined(collected.table) if combine else (collected.table, None)
-    made = board(table, goals, grid=goals)
+    made = board(table, goals, grid=GRID)
     seconds = time.time() - started
     costs = _costs(methods, collected.costs)
     result = board_json(made) | {

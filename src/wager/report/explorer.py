@@ -229,14 +229,14 @@ def _quality(board: Board, info: ExplorerInfo) -> str:
     rows = [
         f'<tr><th scope="row" dir="auto">{escape(_cut(group.name))}</th><td>{escape(source_name(one.source))}</td>'
         + f'<td class="number">{one.n:,}</td>'
-        + "".join(number_cell(one.metrics.get(name), share=False, sign=False) for name in METRICS)
         + cost(one.source)
+        + "".join(number_cell(one.metrics.get(name), share=False, sign=False) for name in METRICS)
         + f'<td><span class="small">{escape(one.ece_bins)}</span></td></tr>'
         for group in board.groups
         for one in group.confidences
     ]
     priced = ["Calls a question", "Tokens a question", "Seconds a question"] if info.costs else []
-    heads = ["Group", "Source", "Answers", *METRICS.values(), *priced, "Bins of the ECE"]
+    heads = ["Group", "Source", "Answers", *priced, *METRICS.values(), "Bins of the ECE"]
     return details("All measures of confidence", heads, rows) if rows else ""
 
 

@@ -51,7 +51,8 @@ def penalty(t: float) -> str:
 
 def source_name(source: str) -> str:
     """A source of confidence as one reads it."""
-    names = {"logprob": "Token probabilities", "stated": "Stated confidence", "verbal": "Verbal confidence", "p_true": "P(true)"}
+    names = {"logprob": "Token probabilities", "logprob_mean": "Token probabilities, mean", "p_true": "P(true)"}
+    names |= {"stated": "Stated confidence", "verbal": "Verbal confidence", "semantic_entropy_weighted": "Semantic entropy, weighted"}
     return names.get(source, source.replace("_", " ").capitalize())
 
 
