@@ -53,6 +53,18 @@ def up_and_down(rng: np.random.Generator, n: int) -> tuple[Floats, Floats]:
     return s, rng.random(n) < np.where(s > 0.93, 0.97, np.where(s > 0.85, 0.75, np.where(s > 0.5, 0.93, 0.6)))
 
 
+def bad_top(rng: np.random.Generator, n: int) -> tuple[Floats, Floats]:
+    """The surest fiftieth is wrong in 30 %: an overconfident top over a good middle."""
+    s = rng.random(n)
+    return s, rng.random(n) < np.where(s > 0.98, 0.7, np.where(s > 0.5, 0.96, 0.6))
+
+
+def tied_and_barely_bad(rng: np.random.Generator, n: int) -> tuple[Floats, Floats]:
+    """Two large ties with risks 0.059 and just above 0.1: the worst that a search over tied laws found."""
+    said = rng.choice(3, n, p=[0.058, 0.941, 0.001])
+    return np.array([0.9, 0.6, 0.2])[said], rng.random(n) >= np.array([0.059, 0.103, 0.9])[said]
+
+
 def flat(rng: np.random.Generator, n: int) -> tuple[Floats, Floats]:
     """The confidence says nothing, and 11 % are wrong at every threshold: whatever is certified breaks the promise."""
     return rng.random(n), rng.random(n) < 0.89
@@ -152,7 +164,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=200)
     parser.add_argument("--answers", type=int, default=1000)
-    laws = {law.__name__: law for law in (calibrated, verbalised, overconfident, rarely_right, up_and_down, flat)}
+    known = (calibrated, verbalised, overconfident, rarely_right, up_and_down, bad_top, tied_and_barely_bad, flat)
+    laws = {law.__name__: law for law in known}
     parser.add_argument("--laws", nargs="+", choices=list(laws), default=list(laws))
     options = parser.parse_args()
     chosen = methods()

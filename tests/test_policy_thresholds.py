@@ -1,5 +1,6 @@
 """Certified thresholds: exact tests by hand, promises kept in simulation, honest refusals."""
 
+import json
 import math
 
 import numpy as np
@@ -10,8 +11,9 @@ from scipy.stats import binom
 from statsmodels.stats.proportion import proportion_confint
 
 from wager.errors import DataError, UsageError
+from wager.policy.descents import descents, sizes
 from wager.policy.risk_table import RiskTable, risk_table
-from wager.policy.thresholds import _sizes, certify_joint, certify_risk, certify_target, fewest
+from wager.policy.thresholds import Certificate, certify_joint, certify_risk, certify_target, fewest
 
 DRAWS = 300
 
@@ -37,6 +39,18 @@ def up_and_down(rng, n):
     return s, rng.random(n) < np.where(s > 0.93, 0.97, np.where(s > 0.85, 0.75, np.where(s > 0.5, 0.93, 0.6)))
 
 
+def bad_top(rng, n):
+    """The surest fiftieth is wrong in 30 %: an overconfident top over a good middle."""
+    s = rng.random(n)
+    return s, rng.random(n) < np.where(s > 0.98, 0.7, np.where(s > 0.5, 0.96, 0.6))
+
+
+def tied_and_barely_bad(rng, n):
+    """Two large ties, risks 0.059 and just above 0.1: the worst that a search over tied laws found."""
+    said = rng.choice(3, n, p=[0.058, 0.941, 0.001])
+    return np.array([0.9, 0.6, 0.2])[said], rng.random(n) >= np.array([0.059, 0.103, 0.9])[said]
+
+
 def flat(rng, n):
     return rng.random(n), rng.random(n) < 0.89
 
@@ -58,7 +72,9 @@ def limit(delta, draws):
 
 
 @pytest.mark.parametrize(("n", "risk"), [(200, 0.1), (1000, 0.1), (1000, 0.2)])
-@pytest.mark.parametrize("law", [calibrated, verbalised, overconfident, up_and_down, flat], ids=lambda law: law.__name__)
+@pytest.mark.parametrize(
+    "law", [calibrated, verbalised, overconfident, up_and_down, bad_top, tied_and_barely_bad, flat], ids=lambda law: law.__name__
+)
 def test_a_promised_risk_is_kept_as_often_as_promised(law, n, risk):
     rng, at = np.random.default_rng(7), truth(law)
     broken = 0
@@ -103,11 +119,63 @@ def test_a_joint_risk_is_kept_on_average(law):
     assert np.mean(risks) > 0.02  # and not by answering nothing
 
 
+def test_surest_answers_that_are_wrong_do_not_hide_the_good_ones_below():
+    rng, at = np.random.default_rng(11), truth(bad_top)
+    made = [certify_risk(risk_table(*bad_top(rng, 2000)), 0.1) for _ in range(100)]
+    covered = [0.0 if one.threshold is None else at(one.threshold)[0] for one in made]
+    assert np.mean(covered) > 0.45  # one descent from the top answers 0.003
+
+
+def test_descents_depend_on_counts_alone_and_share_delta():
+    n = np.arange(1, 5001)
+    made = descents(n, 5000, 0.1, 0.1)
+    assert [int(n[places[0]]) for places, _ in made] == [93, 560, 1674]
+    assert [levels[0] for _, levels in made] == pytest.approx([0.09, 0.005, 0.005])
+    assert sum(levels.sum() for _, levels in descents(n[:500], 500, 0.1, 0.1)) == pytest.approx(0.1)
+    for places, (level, *_) in made:  # the first size holds one mistake more than any smaller one, at its own level
+        size = int(n[places[0]])
+        mistakes = int(binom.ppf(level, size, 0.1))
+        mistakes -= binom.cdf(mistakes, size, 0.1) > level
+        assert binom.cdf(mistakes, size - 1, 0.1) > level
+
+
+def test_a_hard_target_is_certified_by_its_risk_where_bounds_are_too_wide():
+    rng, at = np.random.default_rng(12), truth(calibrated)
+    made = [certify_target(risk_table(*calibrated(rng, 1000)), 0.9, 0.1) for _ in range(200)]
+    certified = [one for one in made if one.threshold is not None]
+    assert len(certified) > 100  # bounds alone: 46
+    broken = sum(coverage * (1 - 10 * risk) < one.bound for one in certified for coverage, risk in [at(one.threshold)])
+    assert broken / 200 <= limit(0.1, 200)
+    lower = next(one for one in certified if one.bound == 0)
+    assert "it scores more than never answering, which scores 0, at t=0.9" in lower.sentence
+
+
+def test_where_there_are_too_few_answers_to_say_it_does_not_say_never():
+    made = certify_target(risk_table([0.9] * 9, [1] * 9), 0.9)
+    assert (made.needed, made.hopeless) == (None, False)
+    assert made.sentence.endswith("They are too few to say how many would.")
+    assert not certify_risk(risk_table([], []), 0.1).hopeless
+
+
+def test_at_target_0_all_wrong_is_a_refusal():
+    made = certify_target(risk_table([0.9] * 50 + [0.5] * 3, [0] * 53), 0.0)
+    assert (made.threshold, made.hopeless) == (None, True)
+
+
+def test_a_certificate_comes_back_from_its_dict():
+    rng = np.random.default_rng(13)
+    table = risk_table(*calibrated(rng, 500))
+    for made in (certify_risk(table, 0.2), certify_risk(table, 0.01), certify_target(table, 0.5), certify_joint(table, 0.05)):
+        assert Certificate.from_dict(json.loads(json.dumps(made.to_dict()))).sentence == made.sentence
+    with pytest.raises(DataError, match="'levl' is missing or is none of them"):
+        Certificate.from_dict(made.to_dict() | {"levl": 1})
+
+
 def test_the_sizes_are_the_smallest_that_certify_with_so_many_mistakes():
     for risk, delta in ((0.1, 0.1), (0.1, 0.05), (0.25, 0.2), (0.02, 0.1)):
-        sizes = _sizes(900, risk, delta)
-        assert sizes[0] == fewest(risk, delta)
-        for mistakes, size in enumerate(sizes):
+        found = sizes(900, risk, delta)
+        assert found[0] == fewest(risk, delta)
+        for mistakes, size in enumerate(found):
             assert binom.cdf(mistakes, size, risk) <= delta < binom.cdf(mistakes, size - 1, risk)
 
 
