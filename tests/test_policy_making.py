@@ -1,5 +1,7 @@
 """From a table of answers to a policy, and whether its promise was kept: each number by hand."""
 
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from wager.policy.kept import kept
 from wager.policy.making import certified, make_policy
 from wager.policy.policy import Rule
 from wager.policy.risk_table import RiskTable, risk_table
-from wager.policy.toml import parse_policy, policy_text
+from wager.policy.toml import parse_policy, policy_text, read_policy
 from wager.table import AnswerTable
 
 STATED, LOGPROB, COMBINED = ConfidenceSource.STATED, ConfidenceSource.LOGPROB, ConfidenceSource.COMBINED
@@ -340,3 +342,12 @@ def test_a_policy_of_another_model_takes_no_rule() -> None:
     base = make_policy(simulated(), promise="target", level=0.5, calibrator="platt").policy
     with pytest.raises(UsageError, match="the policy is for 'm', got 'other'"):
         make_policy(simulated(model="other"), promise="target", level=0.5, calibrator="platt", base=base)
+
+
+def test_the_embedded_model_comes_with_a_policy_that_says_what_it_was_made_from() -> None:
+    policy = read_policy(Path(str(files("wager.policy") / "embedded.toml")))
+    rule = policy.rules["default"]
+    assert policy.model == "embedded/smollm2-135m-instruct"
+    assert (rule.source, policy.calibrations[str(rule.calibration)].tasks) == ("logprob", ("wager/capitals",))
+    assert Decider(policy, model=policy.model).decide("Tokyo", {"logprob": 0.93}).act == "answer"
+    assert Decider(policy, model=policy.model).decide("Drago", {"logprob": 0.01}).text == "I don't know. An encyclopedia will tell."
