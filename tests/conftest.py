@@ -1,6 +1,7 @@
 """Shared by all tests: where the real data is, and what to do where something real is missing."""
 
 import os
+import signal
 from pathlib import Path
 from typing import NoReturn
 
@@ -22,3 +23,8 @@ def data() -> Path:
     if not DATA.is_dir():
         absent(f"the test data at {DATA}")
     return DATA
+
+
+def heed_signals() -> None:
+    """For the child of a test that sends Ctrl-C: a shell in the background starts its jobs with that signal ignored, and children inherit it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from conftest import heed_signals
 from wager.errors import UsageError
 from wager.evals import resolve
 from wager.table import AnswerTable
@@ -107,7 +108,9 @@ def test_a_stopped_run_loses_no_answer_and_goes_on(tmp_path: Path, how: signal.S
     ]
     env = os.environ | {"TOY_CALLS": str(log)}
     command = [sys.executable, "-m", "wager.cli", "eval", *arguments]
-    running = subprocess.Popen(command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen(
+        command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_signals
+    )
     while sum(calls(log).values()) < 40:
         assert running.poll() is None, running.communicate()
         time.sleep(0.05)

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from conftest import heed_signals
 from wager.answers import Answer, ConfidenceSource, Outcome
 from wager.table import AnswerTable
 
@@ -169,7 +170,7 @@ def test_ctrl_c_says_what_is_true_of_this_verb(tmp_path: Path) -> None:
         for n in range(400_000):
             file.write(f'{{"item": "{n}", "model": "m{n % 7}", "correct": {"true" if n % 3 else "false"}, "confidence": {n % 97 / 97}}}\n')
     command = [sys.executable, "-m", "wager.cli", "score", "long.jsonl", "--write", "out.parquet"]
-    running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_signals)
     with pytest.raises(subprocess.TimeoutExpired):
         running.wait(timeout=1.5)
     running.send_signal(signal.SIGINT)
