@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
 import re
@@ -30,8 +31,9 @@ def vega_version() -> str | None:
     return wanted if wanted in vl_convert.get_vegalite_versions() else None
 
 
+@functools.cache
 def vega_bundle() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script, about 0.9 MB, that sets ``window.vegaEmbed``."""
+    """Vega, Vega-Lite and Vega-Embed as one script, about 0.9 MB, that sets ``window.vegaEmbed``. Making it takes a second: it is kept."""
     script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=vega_version())
     return re.sub(r"</(script)", r"<\\/\1", script, flags=re.IGNORECASE)
 

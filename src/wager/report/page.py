@@ -6,7 +6,6 @@ import os
 from html import escape
 from importlib.resources import files
 from string import Template
-from typing import Any
 
 from wager.errors import MissingExtraError
 from wager.files import replacing
@@ -39,26 +38,17 @@ def write_report(path: str | os.PathLike[str], summary: Summary, table: AnswerTa
 
 def _page(summary: Summary, table: AnswerTable, info: RunInfo) -> str:
     try:
-        from wager.report.charts import Chart, house
         from wager.report.embed import data_json, policy, vega_bundle
+        from wager.report.figures import Figures
         from wager.report.made import how_made
         from wager.report.sections import results
     except ModuleNotFoundError as error:
         if error.name not in ("altair", "vl_convert"):
             raise
         raise MissingExtraError("altair", "report", "the report page") from error
-    data = [f'<script type="application/json" id="answer-data">{data_json(answer_columns(table))}</script>']
-
-    def draw(chart: Chart, good: str, further: str) -> str:
-        name = f"chart-{len(data)}"
-        spec: dict[str, Any] = house(chart.properties(width="container")).to_dict()
-        data.append(f'<script type="application/json" id="{name}">{data_json(spec)}</script>')
-        return (
-            f'<figure><figcaption><span class="good"><b>Good:</b> {escape(good)}</span><br><span class="small">{escape(further)}</span>'
-            f'</figcaption><div class="chart" data-chart="{name}"></div></figure>'
-        )
-
-    sections = results(summary, info, draw)
+    answers = f'<script type="application/json" id="answer-data">{data_json(answer_columns(table))}</script>'
+    figures = Figures()
+    sections = results(summary, info, figures.draw)
     bundle, charts, browser = vega_bundle(), _text("charts.js"), _text("browser.js")
     return Template(_text("page.html")).substitute(
         policy=escape(policy([bundle, charts, browser])),
@@ -66,7 +56,7 @@ def _page(summary: Summary, table: AnswerTable, info: RunInfo) -> str:
         style=_text("page.css"),
         sections=sections,
         made=how_made(summary, info),
-        data="\n".join(data),
+        data="\n".join([answers, *figures.data]),
         bundle=bundle,
         charts=charts,
         browser=browser,
