@@ -41,6 +41,9 @@ COLUMNS = tuple(SCHEMA.names)
 LEFT_OUT = ("no prompt", "no answer", "unreadable")
 """Rows that enter no number."""
 
+ANOTHER = {"engine": "another engine", "abstention": "plain/1", "normaliser": "words/1"}
+"""How a printed query counts."""
+
 Keys = Literal["normalised", "raw"]
 
 
@@ -185,33 +188,57 @@ class FactCounts:
             pq.write_table(self.table.replace_schema_metadata({"wager.facts": json.dumps(known)}), file)
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> FactCounts:
+    def read(cls, path: str | os.PathLike[str], *, part: Part | None = None) -> FactCounts:
         """Reads what `write` wrote, or a table with the same columns that another engine made (Parquet or CSV).
+
+        Args:
+            path: the file.
+            part: which prompts another engine counted, which its table cannot say; all by default.
 
         Raises:
             DataError: it is not such a table.
+            UsageError: the file says that it holds another part.
         """
         file = Path(path)
         try:
             table = pyarrow.csv.read_csv(file) if file.suffix == ".csv" else pq.read_table(file)
-        except (OSError, pa.ArrowInvalid) as error:
+        except (OSError, pa.ArrowException) as error:
             raise DataError(f"{str(path)!r} cannot be read as fact counts: {error}") from error
-        known = json.loads((table.schema.metadata or {}).get(b"wager.facts", b"{}"))
-        if known.get("version", VERSION) > VERSION:
-            raise DataError(f"{str(path)!r} was written by a newer wager (version {known['version']} of fact counts)")
+        written = (table.schema.metadata or {}).get(b"wager.facts")
         if missing := [name for name in COLUMNS if name not in table.column_names]:
             raise DataError(f"{str(path)!r} lacks the columns {', '.join(missing)} of fact counts")
         try:
             arrow = table.select(COLUMNS).replace_schema_metadata(None).cast(SCHEMA)
-        except (pa.ArrowInvalid, ValueError) as error:
+        except (pa.ArrowException, ValueError) as error:
             raise DataError(f"{str(path)!r} does not have the types of fact counts: {error}") from error
-        modulus, residues = known.get("part", (1, [0]))
-        about = known.get("about") or {"source": str(path), "engine": "another engine", "abstention": "plain/1", "normaliser": "words/1"}
-        return cls(arrow, Part(modulus, tuple(residues)), about, bool(known.get("row_sampled")))
+        if written is None:
+            return cls(arrow, part or Part(), {**ANOTHER, "source": file.name})
+        own, about, row_sampled = _known(path, written)
+        if part is not None and part != own:
+            raise UsageError(f"{str(path)!r} holds {_named(own)}, not {_named(part)}: leave --sample and --part away")
+        return cls(arrow, own, about, row_sampled)
 
     def declared_row_sampled(self) -> FactCounts:
         """The same counts, marked as made from sampled rows."""
         return replace(self, row_sampled=True)
+
+
+def _known(path: str | os.PathLike[str], written: bytes) -> tuple[Part, dict[str, str], bool]:
+    """What `FactCounts.write` put into the metadata."""
+    try:
+        known = json.loads(written)
+        version, (modulus, residues) = int(known["version"]), known["part"]
+        part, about = Part(int(modulus), tuple(map(int, residues))), {str(name): str(value) for name, value in known["about"].items()}
+        row_sampled = bool(known["row_sampled"])
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DataError(f"{str(path)!r} does not say how it was counted: its metadata is damaged ({error})") from error
+    if version > VERSION:
+        raise DataError(f"{str(path)!r} was written by a newer wager (version {version} of fact counts; this one reads {VERSION})")
+    return part, about, row_sampled
+
+
+def _named(part: Part) -> str:
+    return "all prompts" if part.share == 1 else f"{len(part.residues)} of {part.modulus} parts (number {part.residues[0]} first)"
 
 
 def _summed(counts: Iterable[FactCounts]) -> list[tuple[Keys, int, int, int, int | None]]:
