@@ -465,6 +465,12 @@ def test_words_say_what_is_not_known() -> None:
     assert "−19.3 %, is vacuous for it. It obeys." in study_finding(last)
 
 
+def test_the_finding_of_several_says_which_is_furthest_from_calibrated() -> None:
+    assert "Its delta, how far it is from calibrated at 1/K, is 2.0 %; 41.0 % for" in study_finding(study())
+    turned = replace(study(), reductions=study().reductions[::-1])
+    assert "is 41.0 %, the greatest here." in study_finding(turned)
+
+
 def test_times_answered_are_gathered_in_bins_that_double() -> None:
     rows = octaves([Frequency(k, 10, 10 * k, 0) for k in (0, 1, 2, 3, 4, 5, 8, 9)] + [Frequency(2048, 1, 2048, 0)])
     assert [row["bin"] for row in rows] == ["never", "once", "2", "3–4", "5–8", "9–16", "1,025–2,048"]

@@ -16,6 +16,8 @@ from wager.cli import audit as audit_verb
 from wager.cli import calibrate as calibrate_verb
 from wager.cli import elicit as elicit_verb
 from wager.cli import eval as eval_verb
+from wager.cli import floor as floor_verb
+from wager.cli import iiv as iiv_verb
 from wager.cli import score as score_verb
 from wager.errors import WagerError
 
@@ -35,6 +37,8 @@ def parser() -> argparse.ArgumentParser:
     calibrate_verb.add_parser(verbs)
     ask_verb.add_parser(verbs)
     audit_verb.add_parser(verbs)
+    floor_verb.add_parser(verbs)
+    iiv_verb.add_parser(verbs)
     return made
 
 

@@ -125,7 +125,16 @@ def study_finding(study: ReductionStudy) -> str:
     told += (
         f"Theorem 1 demands at least {share(one.bound)}." if one.bound > 0 else f"Theorem 1’s bound, {share(one.bound)}, is vacuous for it."
     )
-    return f"{told} {_obedience(study.reductions)}"
+    return " ".join(part for part in (told, _off_calibration(study.reductions), _obedience(study.reductions)) if part)
+
+
+def _off_calibration(reductions: Sequence[Reduction]) -> str:
+    """Which of several is the furthest from calibrated at 1/K: this is what a temperature or post-training changes."""
+    one, most = reductions[0], max(reductions, key=lambda each: each.delta)
+    if len(reductions) == 1:
+        return ""
+    other = ", the greatest here" if most is one else f"; {share(most.delta)} for {cut(most.model)} ({cut(most.variant)})"
+    return f"Its delta, how far it is from calibrated at 1/K, is {share(one.delta)}{other}."
 
 
 def _obedience(reductions: Sequence[Reduction]) -> str:

@@ -18,7 +18,7 @@ from inspect_ai.solver import TaskState, generate
 from wager.errors import DataError
 from wager.evals.tasks.records import records_of, require, text_in
 
-__all__ = ["birthday", "birthdays", "day_and_month"]
+__all__ = ["birthday", "birthday_in", "birthdays", "day_and_month"]
 
 
 @task
@@ -41,7 +41,7 @@ def birthdays(data: str, name: str = "name", birthday_column: str = "birthday", 
     for number, record in enumerate(records, start=1):
         where = f"{data!r}, record {number}"
         person = text_in(record, name, where)
-        known.setdefault(person, set()).add(_gold(text_in(record, birthday_column, where), where))
+        known.setdefault(person, set()).add(birthday_in(text_in(record, birthday_column, where), where))
         if stratum:
             strata[person] = str(record[stratum] or "not given")
     samples = [
@@ -67,7 +67,19 @@ def birthdays(data: str, name: str = "name", birthday_column: str = "birthday", 
     )
 
 
-def _gold(written: str, where: str) -> str:
+def birthday_in(written: str, where: str) -> str:
+    """The day and month of a written birthday, as `day_and_month` gives them.
+
+    Args:
+        written: YYYY-MM-DD or DD-MM.
+        where: file and record, for the error.
+
+    Raises:
+        DataError: it is written otherwise, or there is no such day.
+
+    >>> birthday_in("1940-02-29", "people.csv, record 1")
+    '29-02'
+    """
     found = re.fullmatch(r"(\d{4})-(\d{2})-(\d{2})", written)
     day = day_and_month(f"{found.group(3)}-{found.group(2)}" if found else written)
     if day is None or not re.fullmatch(r"[\d-]+", written):

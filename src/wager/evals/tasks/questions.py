@@ -22,7 +22,7 @@ from wager.errors import DataError, UnknownNameError, UsageError
 from wager.evals.tasks.records import column_of, records_of, require, text_in
 from wager.grading.matching import choice_in, comparisons, matches, number_in, options_in
 
-__all__ = ["compared", "questions"]
+__all__ = ["ANSWER_COLUMNS", "QUESTION_COLUMNS", "compared", "option_letters", "questions", "texts_in"]
 
 QUESTION_COLUMNS = ("question", "input", "prompt", "problem", "query")
 ANSWER_COLUMNS = ("answer", "answers", "target", "reference", "gold", "solution")
@@ -89,13 +89,13 @@ def questions(
     samples = []
     for number, (record, golds) in enumerate(zip(records, accepted, strict=True), start=1):
         where = f"{data!r}, record {number}"
-        options = _texts(record.get(choices)) if choices else None
+        options = texts_in(record.get(choices)) if choices else None
         samples.append(
             Sample(
                 id=text_in(record, id, where) if id else str(number),
                 input="\n\n".join(part for part in (text_in(record, ask, where), instruction) if part),
                 choices=options,
-                target=golds if options is None else _letters(record.get(accept), golds, options, where),
+                target=golds if options is None else option_letters(record.get(accept), golds, options, where),
                 metadata={"stratum": text_in(record, stratum, where)} if stratum else {},
             )
         )
@@ -119,8 +119,12 @@ def _refuse_twice(identifiers: Sequence[str], data: str, column: str | None) -> 
         seen.add(one)
 
 
-def _texts(value: Any) -> list[str]:
-    """A list, a JSON list or a single value, as texts; empty ones left out."""
+def texts_in(value: Any) -> list[str]:
+    """A list, a JSON list or a single value, as texts; empty ones left out.
+
+    >>> texts_in('["Lima", " Quito "]'), texts_in(None)
+    (['Lima', 'Quito'], [])
+    """
     if isinstance(value, str) and value.strip().startswith("["):
         try:
             value = json.loads(value)
@@ -130,7 +134,7 @@ def _texts(value: Any) -> list[str]:
 
 
 def _accepted(value: Any, where: str) -> list[str]:
-    found = _texts(value)
+    found = texts_in(value)
     if not found:
         raise DataError(f"{where}: no accepted answer")
     return found
@@ -143,8 +147,21 @@ def _plain_number(gold: str, where: str) -> str:
     return f"{number:f}"
 
 
-def _letters(value: Any, golds: Sequence[str], options: Sequence[str], where: str) -> list[str]:
-    """The letters of the right options: given as an option's text, as its number from 0, or as its letter."""
+def option_letters(value: Any, golds: Sequence[str], options: Sequence[str], where: str) -> list[str]:
+    """The letters of the right options: given as an option's text, as its number from 0, or as its letter.
+
+    Args:
+        value: the answer as it stands in the record, for the error.
+        golds: the same as texts, from `texts_in`.
+        options: in their order, the first one is A.
+        where: file and record, for the error.
+
+    Raises:
+        DataError: an answer is none of these.
+
+    >>> option_letters("Lima", ["Lima"], ["Quito", "Lima"], "exam.csv, record 1")
+    ['B']
+    """
     letters = [chr(ord("A") + place) for place in range(len(options))]
     found = []
     for gold in golds:
