@@ -22,13 +22,14 @@ from synthetic_corpus import write
 
 READ = """
 import sys, duckdb
-duckdb.execute("SET threads = 2")
+duckdb.execute("SET threads = 2; SET enable_progress_bar = false")
 print(duckdb.sql(f"SELECT sum(strlen(prompt)) + sum(strlen(answer)) FROM '{sys.argv[1]}'").fetchall()[0][0], "bytes")
 """
 
 BY_HAND = r"""
 import sys, duckdb
 duckdb.execute(f"SET threads = 2; SET memory_limit = '{sys.argv[2]}MB'; SET preserve_insertion_order = false")
+duckdb.execute("SET enable_progress_bar = false")
 words = r"trim(regexp_replace(lower(COLUMN), '[^\p{L}\p{M}\p{N}]+', ' ', 'g'))"
 print(duckdb.sql(
     f"WITH spelt AS (SELECT prompt, answer, count(*) AS n FROM '{sys.argv[1]}' GROUP BY ALL), "
@@ -54,8 +55,16 @@ SORT = (
 
 def watched(command: list[str] | str) -> tuple[float, float, float, str]:
     """CPU seconds and wall seconds of a process tree, its peak memory in GB, and what it printed."""
-    start = time.perf_counter()
-    process = psutil.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, shell=isinstance(command, str))
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:  # a pipe that nobody reads would stop the process
+        start = time.perf_counter()
+        process = psutil.Popen(command, stdout=output, stderr=subprocess.DEVNULL, text=True, shell=isinstance(command, str))
+        cpu, peak = _until_it_ends(process)
+        wall = time.perf_counter() - start
+        output.seek(0)
+        return cpu, wall, peak / 1e9, output.read().strip()
+
+
+def _until_it_ends(process: psutil.Popen) -> tuple[float, int]:
     seconds: dict[int, float] = {}
     peak = 0
     while process.poll() is None:
@@ -69,8 +78,7 @@ def watched(command: list[str] | str) -> tuple[float, float, float, str]:
                 continue
         peak = max(peak, memory)
         time.sleep(0.02)
-    printed = process.stdout.read() if process.stdout else ""
-    return sum(seconds.values()), time.perf_counter() - start, peak / 1e9, printed.strip()
+    return sum(seconds.values()), peak
 
 
 def _children(process: psutil.Process) -> list[psutil.Process]:

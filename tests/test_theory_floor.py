@@ -273,3 +273,10 @@ def test_the_true_missing_mass_of_simulated_worlds_lies_in_the_intervals(answere
             inside[key] += one.low is not None and one.high is not None and one.low <= truth <= one.high
     assert inside["missing_mass_free"] == worlds  # 99 % at least, and wider than it need be
     assert inside["missing_mass"] >= 0.91 * worlds  # 95 %, by the normal approximation: 2.6 standard errors
+
+
+def test_a_list_without_repetitions_is_no_sample_and_says_so():
+    listed = FactCounts.of([("normalised", 1, 995, 995, 0), ("normalised", 2, 5, 10, 0)], {"all": 1005, "abstained": 0})
+    drawn = FactCounts.of([("normalised", 1, 985, 985, 0), ("normalised", 2, 15, 30, 0)], {"all": 1015, "abstained": 0})
+    assert any("list without repetitions" in warning for warning in floor_of(listed).warnings)
+    assert not any("list without repetitions" in warning for warning in floor_of(drawn).warnings)

@@ -97,7 +97,7 @@ def extractor(name: str) -> Extractor:
     def checked(text: str) -> Iterable[tuple[str, str]]:
         try:
             pairs = list(found(text))
-        except Exception as error:
+        except Exception as error:  # somebody else's function: its user reads in one line what it raised
             raise DataError(f"--facts {name!r} raised {type(error).__name__}: {error}, on the text {text[:60]!r}") from error
         for pair in pairs:
             if not (isinstance(pair, tuple | list) and len(pair) == 2):

@@ -27,8 +27,10 @@ Floats = NDArray[np.float64]
 Tokens = list[tuple[str, float]]
 One = TypeVar("One")
 
-WORKS = "vllm-completions/NAME, openai-api-completions/SERVICE/NAME and openai-completions/NAME on a server such as vLLM do; "
-WORKS += "or load the weights with hf/PATH or gguf/PATH"
+WORKS = (
+    "what works: vllm-completions/NAME, openai-api-completions/SERVICE/NAME or openai-completions/NAME on a server such as vLLM, or the "
+    "weights themselves with hf/PATH or gguf/PATH"
+)
 """What can be used instead of a model that cannot."""
 
 PROMPTS = 4
@@ -75,7 +77,7 @@ class InspectLikelihood:
                 raise UnknownNameError(
                     "model with prompt log-probabilities", self.name, MODELS, hint=f"They are: {', '.join(MODELS)}"
                 ) from None
-            raise ModelError(f"Inspect cannot use the model {self.name!r}: {_one_line(error)}; of Inspect's models {WORKS}") from error
+            raise ModelError(f"Inspect cannot use the model {self.name!r}: {_one_line(error)}; {WORKS}") from error
 
     def turn(self, question: str) -> tuple[str, str]:
         """Inspect tells no chat template: raises UsageError."""
@@ -113,7 +115,7 @@ class InspectLikelihood:
         if first is None:
             return None
         if not first:  # one request tells it
-            raise ModelError(f"{self.name!r} gives no log-probabilities of its prompt through Inspect; of Inspect's models {WORKS}")
+            raise ModelError(f"{self.name!r} gives no log-probabilities of its prompt through Inspect; {WORKS}")
         texts = [prompt, *(prompt + one for one in responses[1:])]
         alone, *rest = await _together([self._tokens(model, text) for text in texts])
         found = [one for one in (first, *rest) if one is not None]
@@ -139,9 +141,7 @@ class InspectLikelihood:
     def _sum(self, alone: Tokens, joint: Tokens, prompt: str, response: str) -> float:
         after = joint[len(alone) :]
         if not _ends(prompt, alone):
-            raise ModelError(
-                f"{self.name!r} does not read the prompt as it stands, but inside a chat template; of Inspect's models {WORKS}"
-            )
+            raise ModelError(f"{self.name!r} does not read the prompt as it stands, but inside a chat template; {WORKS}")
         if [token for token, _ in joint[: len(alone)]] != [token for token, _ in alone] or not after or not _ends(prompt + response, after):
             raise DataError(
                 f"the last tokens of the prompt {prompt[-40:]!r} change when {response!r} follows, so that the response has no beginning "
@@ -174,4 +174,5 @@ def _ends(text: str, tokens: Tokens) -> bool:
 
 def _one_line(error: object) -> str:
     """What went wrong, without the marks of bold and colours that Inspect puts in."""
-    return " ".join(re.sub(r"\[/?(?:bold|blue|red|link)\]", "", str(error)).split())[:200] or type(error).__name__
+    said = " ".join(re.sub(r"\[/?(?:bold|blue|red|link)\]", "", str(error)).split())[:200]
+    return said.removeprefix("ERROR: ").rstrip(".") or type(error).__name__

@@ -22,6 +22,9 @@ Kind = Literal["repeat", "abstain", "drop"]
 KINDS: dict[Kind, int] = {"repeat": 1, "abstain": 0, "drop": -1}
 """By how many samples the data grows for each fact that is treated."""
 
+FEW, NEARLY_ALL = 100, 0.99
+"""From so many answered prompts on, a larger share that occurs once looks as if repetitions had been removed."""
+
 LEVEL = 0.95
 """Of the intervals that are approximations."""
 
@@ -240,6 +243,12 @@ def _warnings(counts: FactCounts, once: float) -> list[str]:
             else f"relative error of |S| {spread / once:.1%} (one standard deviation)"
         )
         told.append(f"{counts.part.share:.3%} of the prompts were counted and |S| was scaled up; N is exact; {error}")
+    answered = counts.prompts() - counts.prompts(answered=0)
+    if answered >= FEW and once > NEARLY_ALL * answered:
+        told.append(
+            "hardly a prompt is answered twice: this looks like a list without repetitions, not like samples of what is asked, and then "
+            "neither sr nor a bound says anything"
+        )
     left = sum(counts.left_out.values())
     if left and left > 0.1 * (left + counts.n):
         told.append(
