@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from wager.corpus.abstained import abstains
+from wager.corpus.abstained import ABSTENTION, abstains
 from wager.corpus.reading import Files, Shape
-from wager.corpus.words import words
+from wager.corpus.words import NORMALISER, words
 from wager.facts import FactCounts, Part
 from wager.theory.results import Contradiction
 
-__all__ = ["Counted", "Engine", "contradictions"]
+__all__ = ["Counted", "Engine", "contradictions", "origin"]
 
 ANSWERS_SHOWN = 4
 """Answers of a contradicted prompt that are kept."""
@@ -41,6 +41,18 @@ class Engine(Protocol):
     def count(self, files: Files, shape: Shape, *, part: Part, examples: int, singletons: str | None) -> Counted:
         """The counts of a part of the prompts, examples of contradictions, and if asked for a Parquet file of the facts seen once."""
         ...
+
+
+def origin(files: Files, shape: Shape, engine: str) -> dict[str, str]:
+    """How something was counted, as `wager.facts.FactCounts` keeps it."""
+    return {
+        "source": files.label,
+        "read as": shape.told(),
+        "normaliser": NORMALISER,
+        "abstention": ABSTENTION,
+        "engine": engine,
+        "keys": "64 bits",
+    }
 
 
 def contradictions(rows: Iterable[tuple[str, str, int]], most: int) -> tuple[Contradiction, ...]:

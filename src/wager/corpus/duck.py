@@ -18,14 +18,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from wager.corpus.abstained import ABSTENTION
-from wager.corpus.counted import Counted, contradictions
+from wager.corpus.counted import Counted, contradictions, origin
 from wager.corpus.extractors import extractor
 from wager.corpus.keyed import KEYED, PAIRS, Totals, extracted, keyed, stated
 from wager.corpus.query import BY_PROMPT, COUNTS, ROWS, in_part
 from wager.corpus.query import PAIRS as PAIRS_QUERY
 from wager.corpus.reading import ASSISTANT, USER, Files, Shape
-from wager.corpus.words import NORMALISER
 from wager.errors import DataError, MissingExtraError, OutputError, RunError, UsageError, WagerError
 from wager.facts import FactCounts, Part
 from wager.files import replacing
@@ -154,20 +152,8 @@ class DuckDB:
             unreadable, first = self._unreadable(reader, files, shape, totals)
             named = totals.named()
             named["no prompt"] -= min(unreadable, named["no prompt"]) if files.format == "jsonl" and shape.prompt else 0
-            about = {
-                "source": files.label,
-                "read as": shape.told(),
-                "normaliser": NORMALISER,
-                "abstention": ABSTENTION,
-                "engine": f"DuckDB {self._duckdb.__version__}",
-                "keys": "64 bits",
-            }
-            counts = FactCounts.of(
-                frequencies,
-                {**named, "unreadable": unreadable},
-                part=part,
-                about=about,
-            )
+            about = origin(files, shape, f"DuckDB {self._duckdb.__version__}")
+            counts = FactCounts.of(frequencies, {**named, "unreadable": unreadable}, part=part, about=about)
             shown = self._examples(connection, files, shape, types, examples) if examples else ()
             if singletons:
                 self._list(connection, files, shape, types, singletons)

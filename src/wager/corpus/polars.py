@@ -11,10 +11,10 @@ import json
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from wager.corpus.abstained import ABSTENTION, CUES, abstains
-from wager.corpus.counted import Counted, contradictions
+from wager.corpus.abstained import CUES, abstains
+from wager.corpus.counted import Counted, contradictions, origin
 from wager.corpus.reading import Files, Shape
-from wager.corpus.words import NORMALISER, NOT_WORDS, WHITE_SPACE
+from wager.corpus.words import NOT_WORDS, WHITE_SPACE
 from wager.errors import DataError, MissingExtraError, RunError, UsageError
 from wager.facts import FactCounts, Part
 
@@ -70,19 +70,10 @@ class Polars:
             by_prompt = self._by_prompt(usable)
             broken, first = self._unreadable(files)
             totals = {**self._totals(pairs), "unreadable": broken}
-            counts = FactCounts.of(self._frequencies(usable, by_prompt), totals, part=part, about=self._about(files, shape))
+            about = origin(files, shape, f"Polars {self._polars.__version__}")
+            counts = FactCounts.of(self._frequencies(usable, by_prompt), totals, part=part, about=about)
             shown = self._examples(texts, usable, by_prompt, examples) if examples else ()
         return Counted(counts, shown, first)
-
-    def _about(self, files: Files, shape: Shape) -> dict[str, str]:
-        return {
-            "source": files.label,
-            "read as": shape.told(),
-            "normaliser": NORMALISER,
-            "abstention": ABSTENTION,
-            "engine": f"Polars {self._polars.__version__}",
-            "keys": "64 bits",
-        }
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:

@@ -24,14 +24,12 @@ from typing import Any
 import pyarrow as pa
 
 import wager
-from wager.corpus.abstained import ABSTENTION
-from wager.corpus.counted import Counted, contradictions
+from wager.corpus.counted import Counted, contradictions, origin
 from wager.corpus.extractors import extractor
 from wager.corpus.keyed import KEYED, Totals, extracted, keyed, stated
 from wager.corpus.keyed import PAIRS as PAIRS_OF_TEXTS
 from wager.corpus.query import BY_PROMPT, COPIES, COUNTS, PAIRS, in_part
 from wager.corpus.reading import ASSISTANT, USER, Files, Shape
-from wager.corpus.words import NORMALISER
 from wager.errors import DataError, MissingExtraError, RunError, UsageError
 from wager.facts import FactCounts, Part
 from wager.files import replacing
@@ -145,23 +143,14 @@ class Spark:
             texts, broken = self._texts(files, shape, kinds)
             self._pairs(texts, shape, part)
             rows = [tuple(row) for row in self._session.sql(COUNTS.format(pairs="pairs", by_prompt="by_prompt", q="`")).collect()]
-            counts = FactCounts.of(rows, {**self._totals(), "unreadable": broken}, part=part, about=self._about(files, shape))
+            about = origin(files, shape, f"Spark {self._session.version}")
+            counts = FactCounts.of(rows, {**self._totals(), "unreadable": broken}, part=part, about=about)
             shown = self._examples(texts, shape, examples) if examples else ()
             if singletons:
                 self._list(texts, shape, singletons)
             self._session.catalog.clearCache()
         first = f"{broken:,} lines of {files.label} are no JSON objects" if broken else None
         return Counted(counts, shown, first)
-
-    def _about(self, files: Files, shape: Shape) -> dict[str, str]:
-        return {
-            "source": files.label,
-            "read as": shape.told(),
-            "normaliser": NORMALISER,
-            "abstention": ABSTENTION,
-            "engine": f"Spark {self._session.version}",
-            "keys": "64 bits",
-        }
 
     def _texts(self, files: Files, shape: Shape, kinds: dict[str, str]) -> tuple[Any, int]:
         """Columns prompt and answer (or text, for an extractor), and how many lines are no JSON objects."""
