@@ -384,6 +384,24 @@ TEXTS = [
 ]
 
 
+@ALL
+def test_a_column_of_several_kinds_is_read_as_it_is_written(tmp_path: Path, name: str) -> None:
+    lines = [
+        '{"prompt": "a", "answer": "1"}',
+        '{"prompt": broken',
+        '{"prompt": 5, "answer": ["x", "y"]}',
+        '{"prompt": "a", "answer": 1}',
+        '"d"',
+    ]
+    (tmp_path / "mixed.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    files = files_of([str(tmp_path / "mixed.jsonl")])
+    found = engine(name).count(files, shape_of(engine(name).columns(files)), part=WHOLE, examples=0)
+    assert (found.counts.n, found.counts.left_out) == (3, {"unreadable": 2})
+    assert found.counts.prompts(answered=1) == 1
+    assert found.counts.prompts(answered=2) == 1
+    assert str(found.unreadable).endswith("mixed.jsonl, line 2: '{\"prompt\": broken'")
+
+
 @pytest.mark.parametrize(
     ("name", "facts", "ending"),
     [

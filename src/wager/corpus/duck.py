@@ -7,7 +7,6 @@ the cost otherwise; DuckDB groups the hashes.
 from __future__ import annotations
 
 import contextlib
-import gzip
 import json
 import re
 import tempfile
@@ -23,7 +22,7 @@ from wager.corpus.extractors import extractor
 from wager.corpus.keyed import KEYED, PAIRS, Totals, extracted, keyed, stated
 from wager.corpus.query import BY_PROMPT, COUNTS, ROWS, in_part
 from wager.corpus.query import PAIRS as PAIRS_QUERY
-from wager.corpus.reading import ASSISTANT, USER, Files, Shape
+from wager.corpus.reading import ASSISTANT, USER, Files, Shape, first_broken
 from wager.errors import DataError, MissingExtraError, OutputError, RunError, UsageError, WagerError
 from wager.facts import FactCounts, Part
 from wager.files import replacing
@@ -224,21 +223,7 @@ class DuckDB:
         found = connection.execute(
             f"SELECT filename, count(*) FROM {_objects(files)} WHERE json IS NULL OR json_type(json) <> 'OBJECT' GROUP BY 1 ORDER BY 1"
         ).fetchall()
-        return sum(count for _, count in found), _first_broken(found[0][0]) if found else None
-
-
-def _first_broken(path: str) -> str | None:
-    if not Path(path).exists() or path.endswith(".zst"):
-        return path
-    with gzip.open(path, "rb") if path.endswith(".gz") else Path(path).open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                if not line.strip() or isinstance(json.loads(line), dict):
-                    continue
-            except ValueError:
-                pass
-            return f"{path}, line {number}: {_opening(line.decode(errors='replace'))}"
-    return path
+        return sum(count for _, count in found), first_broken(found[0][0]) if found else None
 
 
 def _opening(text: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import glob
+import gzip
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ from typing import Literal, cast, get_args
 
 from wager.errors import DataError, UnknownNameError, UsageError
 
-__all__ = ["ASSISTANT", "USER", "Files", "Shape", "expanded", "files_of", "shape_of"]
+__all__ = ["ASSISTANT", "USER", "Files", "Shape", "expanded", "files_of", "first_broken", "shape_of"]
 
 Format = Literal["parquet", "jsonl", "csv", "text"]
 
@@ -214,3 +216,18 @@ def _guessed(columns: Mapping[str, str]) -> Shape:
         f"cannot tell which columns hold prompts and answers: there are {', '.join(columns) or 'none'}; "
         "name them with --prompt and --answer, or --messages, or --facts"
     )
+
+
+def first_broken(path: str) -> str:
+    """The first line of a file of JSON lines that holds no object: file, number, and how it begins; only the file, if it is elsewhere."""
+    if not Path(path).exists() or path.endswith(".zst"):
+        return path
+    with gzip.open(path, "rb") if path.endswith(".gz") else Path(path).open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                if not line.strip() or isinstance(json.loads(line), dict):
+                    continue
+            except ValueError:
+                pass
+            return f"{path}, line {number}: {line.decode(errors='replace').strip()[:60]!r}"
+    return path

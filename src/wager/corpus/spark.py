@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
 
@@ -29,7 +30,7 @@ from wager.corpus.extractors import extractor
 from wager.corpus.keyed import KEYED, Totals, extracted, keyed, stated
 from wager.corpus.keyed import PAIRS as PAIRS_OF_TEXTS
 from wager.corpus.query import BY_PROMPT, COPIES, COUNTS, PAIRS, in_part
-from wager.corpus.reading import ASSISTANT, USER, Files, Shape
+from wager.corpus.reading import ASSISTANT, USER, Files, Shape, first_broken
 from wager.errors import DataError, MissingExtraError, RunError, UsageError
 from wager.facts import FactCounts, Part
 from wager.files import replacing
@@ -129,7 +130,8 @@ class Spark:
             return read.csv(paths, header=True, multiLine=True, escape='"')
         if files.format == "text":
             return read.text(paths).withColumnRenamed("value", "text")
-        return read.text(paths).filter("trim(value) <> ''").selectExpr(f"{_record(kinds)} AS record", r"value RLIKE r'^\s*\{' AS is_object")
+        objects = (f"{_record(kinds)} AS record", r"value RLIKE r'^\s*\{' AS is_object", "value", "input_file_name() AS file")
+        return read.text(paths).filter("trim(value) <> ''").selectExpr(*objects)
 
     def count(self, files: Files, shape: Shape, *, part: Part, examples: int = 10, singletons: str | None = None) -> Counted:
         """The counts, examples, and if asked for a Parquet file of the facts seen once (gathered on this machine).
@@ -140,7 +142,7 @@ class Spark:
         """
         kinds = self.columns(files)
         with _told("Spark stopped"):
-            texts, broken = self._texts(files, shape, kinds)
+            texts, broken, first = self._texts(files, shape, kinds)
             self._pairs(texts, shape, part)
             rows = [tuple(row) for row in self._session.sql(COUNTS.format(pairs="pairs", by_prompt="by_prompt", q="`")).collect()]
             about = origin(files, shape, f"Spark {self._session.version}")
@@ -149,19 +151,20 @@ class Spark:
             if singletons:
                 self._list(texts, shape, singletons)
             self._session.catalog.clearCache()
-        first = f"{broken:,} lines of {files.label} are no JSON objects" if broken else None
         return Counted(counts, shown, first)
 
-    def _texts(self, files: Files, shape: Shape, kinds: dict[str, str]) -> tuple[Any, int]:
-        """Columns prompt and answer (or text, for an extractor), and how many lines are no JSON objects."""
+    def _texts(self, files: Files, shape: Shape, kinds: dict[str, str]) -> tuple[Any, int, str | None]:
+        """Columns prompt and answer (or text, for an extractor), how many lines are no JSON objects, and the first of them."""
         frame = self._frame(files, kinds)
-        broken = 0
+        broken, first = 0, None
         if files.format == "jsonl":
             readable = "is_object AND record IS NOT NULL AND record.`_corrupt` IS NULL"
-            broken = frame.filter(f"NOT ({readable})").count()
+            lines = frame.filter(f"NOT ({readable})")
+            broken = lines.count()
+            first = _first(lines.select("file", "value").first()) if broken else None
             frame = frame.filter(readable).select("record.*").drop("_corrupt")
         frame.createOrReplaceTempView("source")
-        return self._session.sql(_relation(shape, kinds)), broken
+        return self._session.sql(_relation(shape, kinds)), broken, first
 
     def _pairs(self, texts: Any, shape: Shape, part: Part) -> None:
         texts.mapInArrow(_stage(shape), STAGE).createOrReplaceTempView("stage")
@@ -310,6 +313,12 @@ def _record(kinds: dict[str, str]) -> str:
     return f"from_json(value, '{schema}', map('columnNameOfCorruptRecord', '_corrupt'))"
 
 
+def _first(row: Any) -> str:
+    """Where a broken line is: with its number, where the file is on this machine."""
+    place = unquote(urlsplit(row.file).path)
+    return first_broken(place) if row.file.startswith("file:") and Path(place).exists() else f"{row.file}: {row.value.strip()[:60]!r}"
+
+
 def _json_columns(lines: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for line in lines:
@@ -319,8 +328,9 @@ def _json_columns(lines: Iterable[str]) -> dict[str, str]:
             continue
         if isinstance(record, dict):
             for name, value in record.items():
-                if value is not None and found.get(name, "string") == "string":
-                    found[name] = _kind(value)
+                if value is not None:
+                    kind = _kind(value)
+                    found[name] = kind if found.get(name, kind) == kind else "string"  # of several kinds: as it is written
     return found
 
 
