@@ -320,7 +320,7 @@ def _first(row: Any) -> str:
 
 
 def _json_columns(lines: Iterable[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    found: dict[str, tuple[str, ...] | str | None] = {}
     for line in lines:
         try:
             record = json.loads(line)
@@ -328,16 +328,29 @@ def _json_columns(lines: Iterable[str]) -> dict[str, str]:
             continue
         if isinstance(record, dict):
             for name, value in record.items():
-                if value is not None:
-                    kind = _kind(value)
-                    found[name] = kind if found.get(name, kind) == kind else "string"  # of several kinds: as it is written
-    return found
+                found[name] = _merged(found.get(name), _kind(value))
+    return {name: _type(kind) for name, kind in found.items()}
 
 
-def _kind(value: Any) -> str:
-    if isinstance(value, list) and value and isinstance(value[0], dict):
-        return f"ARRAY<STRUCT<{', '.join(f'{_name(name)}: string' for name in value[0])}>>"
-    return "array<string>" if isinstance(value, list) else "string"
+def _kind(value: Any) -> tuple[str, ...] | str | None:
+    """Names of the fields of a list of objects, or a type; None where a value tells nothing."""
+    if value is None or value == []:
+        return None
+    if isinstance(value, list):
+        return tuple(value[0]) if isinstance(value[0], dict) else "array<string>"
+    return "string"
+
+
+def _merged(one: tuple[str, ...] | str | None, other: tuple[str, ...] | str | None) -> tuple[str, ...] | str | None:
+    if one is None or other is None:
+        return one or other
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return tuple(dict.fromkeys((*one, *other)))
+    return one if one == other else "string"  # of several kinds: as it is written
+
+
+def _type(kind: tuple[str, ...] | str | None) -> str:
+    return f"ARRAY<STRUCT<{', '.join(f'{_name(name)}: string' for name in kind)}>>" if isinstance(kind, tuple) else kind or "string"
 
 
 def _relation(shape: Shape, kinds: dict[str, str]) -> str:
