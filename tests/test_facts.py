@@ -241,3 +241,30 @@ def test_no_rows_are_no_samples() -> None:
     empty = FactCounts.of([], {"all": 0})
     assert (empty.n, empty.prompts(), empty.left_out) == (0, 0.0, {})
     assert FactCounts.of([], {}).table.schema == SCHEMA
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([("normalised", 1, 2, 2, None), ("all", None, None, 2, None), ("abstained", None, None, 0, None)], "'normalised': contradicted"),
+        ([("normalised", None, 2, 2, 0), ("all", None, None, 2, None), ("abstained", None, None, 0, None)], "'normalised': answered"),
+        ([("raw", 1, None, 2, None), ("all", None, None, 0, None), ("abstained", None, None, 0, None)], "'raw': prompts"),
+    ],
+)
+def test_what_another_engine_left_open_is_refused_and_not_read_as_none(rows: list[tuple[object, ...]], said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        FactCounts(
+            pa.table([pa.array(list(column), one.type) for column, one in zip(zip(*rows, strict=True), SCHEMA, strict=True)], schema=SCHEMA)
+        )
+
+
+def test_contradictions_of_raw_prompts_are_not_told() -> None:
+    counts = FactCounts.of([("normalised", 1, 2, 2, 0), ("raw", 1, 2, 2, None)], {"all": 2, "abstained": 0})
+    assert list(counts.frequencies("raw")) == ["answered", "prompts", "samples"]
+    assert counts.frequencies()["contradicted"].tolist() == [0]
+
+
+def test_a_foreign_table_must_tell_its_abstentions(tmp_path: Path) -> None:
+    (tmp_path / "counts.csv").write_text("keys,answered,prompts,samples,contradicted\nnormalised,1,2,2,0\nall,,,2,\n", encoding="utf-8")
+    with pytest.raises(DataError, match="lacks the row 'abstained'"):
+        FactCounts.read(tmp_path / "counts.csv")

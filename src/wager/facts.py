@@ -88,6 +88,10 @@ class FactCounts:
             raise DataError("fact counts need a row 'all' with the number of samples")
         if self.table["keys"].null_count or self.table["samples"].null_count or (pc.min(self.table["samples"]).as_py() or 0) < 0:
             raise DataError("fact counts need 'keys' and a 'samples' of at least 0 in every row")
+        for keys, needed in (("normalised", COLUMNS[1:]), ("raw", COLUMNS[1:4])):
+            rows = self.table.filter(pc.equal(self.table["keys"], keys))
+            if lacking := [name for name in needed if rows[name].null_count]:
+                raise DataError(f"fact counts need a number in every row of {keys!r}: {', '.join(lacking)} has none in some")
         if self.part.share == 1 and int(self._rows("normalised")["samples"].sum()) != self.n:
             raise DataError(
                 f"the prompts' samples add up to {int(self._rows('normalised')['samples'].sum()):,}, not to the {self.n:,} of the row 'all'"
@@ -128,10 +132,11 @@ class FactCounts:
         return {name: self.total(name) for name in LEFT_OUT if self.total(name)}
 
     def frequencies(self, keys: Keys = "normalised") -> dict[str, NDArray[np.int64]]:
-        """Columns ``answered`` (F,), ascending, ``prompts``, ``samples`` and ``contradicted``, as counted: of the part, not scaled up."""
+        """Columns ``answered`` (F,), ascending, ``prompts``, ``samples`` and ``contradicted``, as counted: of the part, not scaled up.
+        Contradictions are not told of ``raw`` prompts, which have no such column."""
         rows = self._rows(keys)
         order = np.argsort(rows["answered"])
-        return {name: column[order] for name, column in rows.items()}
+        return {name: column[order] for name, column in rows.items() if keys == "normalised" or name != "contradicted"}
 
     def prompts(self, keys: Keys = "normalised", *, answered: int | None = None) -> float:
         """Distinct prompts, or those that were answered so many times; scaled up where prompts were sampled (unbiased)."""
@@ -212,6 +217,8 @@ class FactCounts:
         except (pa.ArrowException, ValueError) as error:
             raise DataError(f"{str(path)!r} does not have the types of fact counts: {error}") from error
         if written is None:
+            if "abstained" not in arrow["keys"].to_pylist():
+                raise DataError(f"{str(path)!r} lacks the row 'abstained': how many samples say \"I don't know\", also where none does")
             return cls(arrow, part or Part(), {**ANOTHER, "source": file.name})
         own, about, row_sampled = _known(path, written)
         if part is not None and part != own:
@@ -246,7 +253,6 @@ def _summed(counts: Iterable[FactCounts]) -> list[tuple[Keys, int, int, int, int
     kinds: tuple[Keys, ...] = ("normalised", "raw")
     for one in counts:
         for keys in kinds:
-            rows = one.frequencies(keys)
-            for answered, *values in zip(*(rows[name].tolist() for name in COLUMNS[1:]), strict=True):
-                sums[keys, answered] = [a + b for a, b in zip(sums.get((keys, answered), [0, 0, 0]), values, strict=True)]
-    return [(keys, answered, p, s, c if keys == "normalised" else None) for (keys, answered), (p, s, c) in sums.items()]
+            for answered, *values in zip(*(column.tolist() for column in one.frequencies(keys).values()), strict=True):
+                sums[keys, answered] = [a + b for a, b in zip(sums.get((keys, answered), [0] * len(values)), values, strict=True)]
+    return [(keys, answered, p, s, contradicted[0] if contradicted else None) for (keys, answered), (p, s, *contradicted) in sums.items()]
