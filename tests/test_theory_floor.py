@@ -280,3 +280,9 @@ def test_a_list_without_repetitions_is_no_sample_and_says_so():
     drawn = FactCounts.of([("normalised", 1, 985, 985, 0), ("normalised", 2, 15, 30, 0)], {"all": 1015, "abstained": 0})
     assert any("list without repetitions" in warning for warning in floor_of(listed).warnings)
     assert not any("list without repetitions" in warning for warning in floor_of(drawn).warnings)
+
+
+def test_counts_of_a_printed_query_say_how_abstentions_were_found():
+    rows, totals = [("normalised", 1, 5, 5, 0), ("normalised", 2, 5, 10, 0)], {"all": 15, "abstained": 0}
+    assert any("plain/1" in warning for warning in floor_of(FactCounts.of(rows, totals, about={"abstention": "plain/1"})).warnings)
+    assert floor_of(FactCounts.of(rows, totals, about={"abstention": "detector/1"})).warnings == ()

@@ -249,6 +249,10 @@ def _warnings(counts: FactCounts, once: float) -> list[str]:
             "hardly a prompt is answered twice: this looks like a list without repetitions, not like samples of what is asked, and then "
             "neither sr nor a bound says anything"
         )
+    if counts.about.get("abstention") == "plain/1":
+        told.append(
+            "“I don’t know” was found by a short list of phrases (plain/1), not by the detector: its share is likely higher, and sr lower"
+        )
     left = sum(counts.left_out.values())
     if left and left > 0.1 * (left + counts.n):
         told.append(
