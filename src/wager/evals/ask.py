@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, GenerateConfig, Model, ModelOutput
@@ -14,9 +13,8 @@ from wager.answers import ConfidenceSource
 from wager.elicit.evidence import Cost, Draw, Evidence, Reply
 from wager.elicit.meaning import Clustering
 from wager.elicit.methods import Method, Reading, confidences, draws_of, texts_to_compare
-from wager.elicit.wording import short_answer
+from wager.elicit.reading import finished, read_reply
 from wager.evals.draw import ask_after, cost_of_output, drawn, is_local, relations, reply_of, sampling, wanted_logprobs
-from wager.grading.abstention import find_abstention, is_blank
 
 __all__ = ["Asked", "ask"]
 
@@ -87,25 +85,8 @@ async def _ask(
 
 
 def _finished(output: ModelOutput) -> str:
-    """The reply, without a last sentence that was cut off where another one stands before it."""
-    text = output.completion.strip()
-    if output.stop_reason not in ("max_tokens", "model_length"):
-        return text
-    ends = [match.end() for match in re.finditer(r"[.!?][\"')]?(?=\s)", text)]
-    return text[: ends[-1]] if ends else f"{text} ..."
+    return finished(output.completion, cut_off=output.stop_reason in ("max_tokens", "model_length"))
 
 
 def _read(output: ModelOutput) -> Reply:
-    """A reply with its answer, as far as it can be told without a scorer. What comes after the answer says nothing of how sure it is
-    (a name that a long reply repeats becomes likelier each time): the tokens end with it."""
-    text = output.completion
-    known = not is_blank(text)
-    answer = short_answer(text) if known else None
-    reply = reply_of(output, answer=answer, is_answer=find_abstention(text) is None, is_known=known)
-    if answer is None:
-        return reply
-    end, place, written = text.find(answer) + len(answer), 0, 0
-    while place < len(reply.tokens) and written < end:
-        written += len(reply.tokens[place].text)
-        place += 1
-    return replace(reply, tokens=reply.tokens[:place])
+    return read_reply(output.completion, reply_of(output).tokens)

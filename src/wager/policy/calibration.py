@@ -18,12 +18,14 @@ from wager.policy.entries import known_keys, number, numbers, text, texts, whole
 from wager.policy.folding import Graded, graded
 from wager.policy.recalibration import recalibration
 
-__all__ = ["Calibration", "calibrate", "data_hash"]
+__all__ = ["Calibration", "calibrate", "data_hash", "levels_of"]
 
 Floats = NDArray[np.float64]
 
 SCHEMA_VERSION = 1
 """Version of what `Calibration.to_dict` writes; raised when a key changes meaning."""
+LEVELS = 24
+"""Levels of the confidence that are kept with a calibration."""
 QUALITY = ("log_loss_before", "log_loss_after", "ece_before", "ece_after")
 
 
@@ -60,6 +62,9 @@ class Calibration:
     spread: tuple[float, float, float]
     """How well these answers fix the scale: variance of intercept, covariance, variance of slope, of the logistic recalibration of the
     calibrated probabilities. `wager.policy.drift.check` allows for it."""
+    levels: tuple[tuple[float, float, float], ...] = ()
+    """At up to `LEVELS` levels of the raw confidence, rising: the level, the share of the answers above it, and the share of those that was
+    right. What a threshold can reach is read from it; empty in files of earlier versions."""
 
     def transform(self, confidence: ArrayLike, *, source: str, model: str) -> Floats:
         """Calibrated probabilities, shape (N,) to (N,).
@@ -75,6 +80,24 @@ class Calibration:
         """The calibrated probability of one confidence of this source and model (see `refuse_other`)."""
         return self.calibrator.at(confidence)
 
+    def above(self, threshold: float, *, calibrated: bool) -> tuple[float, float | None] | None:
+        """The share of the calibration's own answers above a threshold, and the share of those that was right (None if there are none).
+
+        Args:
+            threshold: of the raw confidence, or of the calibrated probability.
+            calibrated: which of the two.
+
+        Returns:
+            None where `levels` is empty: the file does not say.
+        """
+        if not self.levels:
+            return None
+        value = self.at if calibrated else float
+        first = next((place for place, (level, _, _) in enumerate(self.levels) if value(level) >= threshold), None)
+        if first is None or self.levels[first][1] == 0:
+            return 0.0, None
+        return self.levels[first][1], self.levels[first][2]
+
     def refuse_other(self, *, source: str, model: str) -> None:
         """Raises UsageError for a confidence of another source or model."""
         for name, got, want in (("source", source, self.source), ("model", model, self.model)):
@@ -87,7 +110,9 @@ class Calibration:
     def to_dict(self) -> dict[str, Any]:
         """As JSON and TOML values; `from_dict` gives an equal calibration back."""
         plain = {name: getattr(self, name) for name in ("source", "model", "n", "n_wrong", "data", "made", "reason", *QUALITY)}
-        lists = {"tasks": list(self.tasks), "spread": list(self.spread)}
+        lists: dict[str, Any] = {"tasks": list(self.tasks), "spread": list(self.spread)}
+        if self.levels:
+            lists["levels"] = [list(one) for one in self.levels]
         return {"schema": SCHEMA_VERSION, **plain, **lists, "calibrator": self.calibrator.to_dict()}
 
     @classmethod
@@ -114,6 +139,7 @@ class Calibration:
             n_wrong=n_wrong,
             made=_date(values, at),
             spread=(one, two, three),
+            levels=_levels(values, at),
             source=text(values, "source", at),
             model=text(values, "model", at),
             data=text(values, "data", at),
@@ -123,6 +149,30 @@ class Calibration:
             ece_before=number(values, "ece_before", at, low=0, high=1),
             ece_after=number(values, "ece_after", at, low=0, high=1),
         )
+
+
+def _levels(values: Mapping[str, Any], where: str) -> tuple[tuple[float, float, float], ...]:
+    found = values.get("levels", [])
+    if not isinstance(found, list) or not all(isinstance(one, list) and len(one) == 3 for one in found):
+        raise DataError(f"{where}: 'levels' is a list of [confidence, share above, share right], got {str(found)[:60]!r}")
+    rows = [numbers({"levels": one}, "levels", where, length=3) for one in found]
+    return tuple((level, above, right) for level, above, right in rows)
+
+
+def levels_of(confidence: ArrayLike, correct: ArrayLike) -> tuple[tuple[float, float, float], ...]:
+    """`Calibration.levels` of graded answers: their confidences themselves, or evenly chosen ones where there are many.
+
+    >>> levels_of([0.1, 0.5, 0.9], [0, 1, 1])
+    ((0.1, 0.666667, 1.0), (0.5, 0.333333, 1.0), (0.9, 0.0, 0.0))
+    """
+    sure, right = np.asarray(confidence, dtype=np.float64), np.asarray(correct, dtype=np.float64) >= 0.5
+    found = np.unique(sure)
+    chosen = found[np.unique(np.linspace(0, len(found) - 1, min(LEVELS, len(found))).round().astype(int))]
+    rows = []
+    for level in chosen.tolist():
+        above = sure > level
+        rows.append((round(level, 6), round(float(above.mean()), 6), round(float(right[above].mean()), 6) if above.any() else 0.0))
+    return tuple(rows)
 
 
 def _date(values: Mapping[str, Any], where: str) -> str:
@@ -184,6 +234,7 @@ def calibrate(
         made=made or date.today().isoformat(),
         reason=choice.reason if kind == "auto" else f"{kind} was asked for",
         spread=recalibration(calibrator.transform(answers.confidence), answers.correct, answers.clusters).spread,
+        levels=levels_of(answers.confidence, answers.correct),
         **values,
     )
 

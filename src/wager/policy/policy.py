@@ -16,6 +16,7 @@ from wager.elicit.lexicon import DEFAULT_SHADES, Shade, Shades
 from wager.errors import DataError, UsageError
 from wager.policy.calibration import Calibration
 from wager.policy.calibrators import calibrator_from
+from wager.policy.knobs import DEFAULT_KNOBS, Knobs, knobs_from
 from wager.policy.rule import CHECKS, SHADE_CHECKS, Act, Fallback, PolicyError, Rule, Where, checked, nearest, shown
 
 __all__ = ["POLICY_VERSION", "Act", "Fallback", "Policy", "PolicyError", "Rule"]
@@ -38,6 +39,8 @@ class Policy:
     """By kind of task; ``default`` is used for every kind without a rule."""
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
     """By the names that the rules use."""
+    knobs: Mapping[str, Knobs] = field(default_factory=dict)
+    """By kind of task, where they differ from `wager.policy.knobs.DEFAULT_KNOBS`; only the gateway reads them."""
     shades: Shades = DEFAULT_SHADES
     """The words for a probability, as this model means them."""
     made: str
@@ -48,6 +51,7 @@ class Policy:
     def __post_init__(self) -> None:
         object.__setattr__(self, "rules", dict(self.rules))
         object.__setattr__(self, "calibrations", dict(self.calibrations))
+        object.__setattr__(self, "knobs", dict(self.knobs))
         _version(self.version)
         if not isinstance(self.model, str) or not self.model.strip():
             raise PolicyError(("model",), f"is the name of the model, got {shown(self.model)}")
@@ -93,6 +97,7 @@ class Policy:
             "made": self.made,
             "model": self.model,
             "rules": {kind: rule.to_dict() for kind, rule in self.rules.items()},
+            **({"knobs": {kind: _changed(kind, one) for kind, one in self.knobs.items()}} if self.knobs else {}),
             "calibrations": {name: one.to_dict() for name, one in self.calibrations.items()},
             "shades": self.shades.to_dict(),
         }
@@ -105,15 +110,24 @@ class Policy:
             PolicyError: naming the first key that is wrong, missing or unknown.
         """
         _version(values.get("version"))
-        _known(values, ("version", "made", "model", "rules", "calibrations", "shades"), "a policy")
+        _known(values, ("version", "made", "model", "rules", "knobs", "calibrations", "shades"), "a policy")
         for name in ("made", "model", "rules"):
             if name not in values:
                 raise PolicyError((name,), "is missing")
         rules = {kind: _rule(one, ("rules", kind)) for kind, one in _table(values, "rules").items()}
         calibrations = {name: _calibration(one, ("calibrations", name)) for name, one in _table(values, "calibrations").items()}
+        knobs = {kind: knobs_from(kind, one, ("knobs", kind)) for kind, one in _table(values, "knobs").items()}
         made = values["made"].isoformat() if type(values["made"]) is datetime.date else values["made"]
         shades = _shades(values["shades"]) if "shades" in values else DEFAULT_SHADES
-        return cls(version=values["version"], made=made, model=values["model"], rules=rules, calibrations=calibrations, shades=shades)
+        return cls(
+            version=values["version"], made=made, model=values["model"], rules=rules, knobs=knobs, calibrations=calibrations, shades=shades
+        )
+
+
+def _changed(kind: str, knobs: Knobs) -> dict[str, Any]:
+    """The keys that differ from the kind's default knobs."""
+    usual = DEFAULT_KNOBS[kind].to_dict()
+    return {name: value for name, value in knobs.to_dict().items() if usual.get(name) != value}
 
 
 def _version(value: Any) -> None:

@@ -34,6 +34,9 @@ RULES = """\
 # A rule makes one promise: `target` (answer iff the calibrated probability is above it), or a certified
 # `risk` or `joint_risk` (answer iff the raw confidence is above `threshold`).
 """
+KNOBS = """\
+# How the answers of one kind of task are got, where it differs from the usual: read by `wager serve`.
+"""
 CALIBRATIONS = """\
 # Calibrations, by the names that the rules use: what turns a raw confidence into a probability. Fitted on graded
 # answers of this model and this source only; not made to be edited by hand.
@@ -139,6 +142,10 @@ def policy_text(policy: Policy) -> str:
     parts += ["", RULES.rstrip("\n")]
     for kind, rule in values["rules"].items():
         parts += [f"[rules.{_key(kind)}]", *_pairs(rule, COMMENTS), ""]
+    if values.get("knobs"):
+        parts.append(KNOBS.rstrip("\n"))
+    for kind, knobs in values.get("knobs", {}).items():
+        parts += [f"[knobs.{_key(kind)}]", *_pairs(knobs, {}), ""]
     if values["calibrations"]:
         parts.append(CALIBRATIONS.rstrip("\n"))
     for name, calibration in values["calibrations"].items():
