@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from wager.answers import ConfidenceSource
 from wager.elicit.lexicon import DEFAULT_SHADES
 from wager.errors import DataError, OutputError, UsageError
+from wager.policy.knobs import KNOB_CHECKS
 from wager.policy.lines import key_lines, line_of
 from wager.policy.policy import POLICY_VERSION, Policy, PolicyError, Rule
 from wager.policy.rule import CHECKS
@@ -207,10 +208,11 @@ def test_a_long_list_does_not_make_a_long_message() -> None:
 
 def test_the_example_of_the_manual_is_a_policy_and_names_every_key() -> None:
     page = (Path(__file__).parent.parent / "docs" / "policy.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"^```toml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
-    shown = parse_policy(example)
+    example, knobs = re.findall(r"^```toml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    shown = parse_policy(f"{example}\n{knobs}")
     assert parse_policy(policy_text(shown)) == shown
-    for key in CHECKS:
+    assert shown.knobs["factual"].look_up == "always"
+    for key in (*CHECKS, *KNOB_CHECKS):
         assert f"`{key}`" in page
     for source in ConfidenceSource:
         assert f"`{source.value}`" in page
