@@ -19,6 +19,7 @@ from wager.cli import eval as eval_verb
 from wager.cli import floor as floor_verb
 from wager.cli import iiv as iiv_verb
 from wager.cli import score as score_verb
+from wager.cli import serve as serve_verb
 from wager.errors import WagerError
 
 __all__ = ["main", "parser"]
@@ -36,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     elicit_verb.add_parser(verbs)
     calibrate_verb.add_parser(verbs)
     ask_verb.add_parser(verbs)
+    serve_verb.add_parser(verbs)
     audit_verb.add_parser(verbs)
     floor_verb.add_parser(verbs)
     iiv_verb.add_parser(verbs)

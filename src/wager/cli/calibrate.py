@@ -6,7 +6,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["add_parser"]
 
 DEFAULT_TARGET = 0.75
+FEWEST_OF_A_JOURNAL = 20
+"""Graded answers below which a journal is not calibrated from: so few say nothing, and they come from whoever cared to give feedback."""
 
 EXAMPLES = """\
 examples:
@@ -38,6 +40,7 @@ examples:
   wager calibrate answers.parquet --source stated --risk 0.1 --delta 0.1 --write policy.toml
   wager calibrate answers.csv --map correct=is_right,confidence=p --target 0.75 --hedge-above 0.5 --below look_up
   wager calibrate --check new_answers.parquet --policy policy.toml
+  wager calibrate --from-journal wager-journal --source logprob --where task=gateway/factual --kind factual --policy policy.toml
 """
 
 
@@ -51,6 +54,9 @@ def add_parser(verbs: Any) -> None:  # Any: argparse names its subparsers' type 
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("paths", metavar="ANSWERS", nargs="*", help="graded answers: whatever wager score reads")
+    parser.add_argument(
+        "--from-journal", metavar="FOLDER", help="the answers that got feedback in the journal of wager serve (or a postgresql:// address)"
+    )
     parser.add_argument("--table-of", metavar="FILE", type=Path, help="certify another level from the counts that an earlier call kept")
     parser.add_argument(
         "--check", metavar="ANSWERS", nargs="+", help="does the policy's calibrator still hold on these new graded answers?"
@@ -84,6 +90,8 @@ def add_parser(verbs: Any) -> None:  # Any: argparse names its subparsers' type 
 
 def run(options: argparse.Namespace) -> int:
     """Parses, calibrates or checks, prints."""
+    if options.from_journal and (options.check or options.table_of):
+        raise UsageError(f"--from-journal is for a new calibration; leave out {'--check' if options.check else '--table-of'}")
     if options.check:
         if options.paths:
             raise UsageError(f"--check takes the new answers itself; got {options.paths[0]!r} before it")
@@ -94,16 +102,18 @@ def run(options: argparse.Namespace) -> int:
         if options.paths:
             raise UsageError(f"--table-of needs no answers; got {options.paths[0]!r}")
         return _again(options)
-    if not options.paths:
-        raise UsageError("give graded answers, or --check with new ones")
+    if options.from_journal and options.paths:
+        raise UsageError(f"--from-journal takes the answers from the journal; leave out {options.paths[0]!r}")
+    if not options.paths and not options.from_journal:
+        raise UsageError("give graded answers, --from-journal, or --check with new ones")
     from wager.policy.answers import given_answers, words_of
     from wager.policy.making import learned_shades, make_policy
     from wager.policy.toml import read_policy, write_policy
 
     promise, level = _promise(options)
     base = read_policy(options.policy) if options.policy else None
-    found, table = _read(options, options.paths)
-    given = given_answers(table, options.source)
+    found, table = _read(options, options.paths) if options.paths else _journal(options)
+    given = given_answers(table, options.source) if options.paths else _given(table, options)
     if given.source == ConfidenceSource.COMBINED:
         raise UsageError(
             "a policy reads one confidence that a model gives, and 'combined' is fitted on several; choose one of "
@@ -164,10 +174,9 @@ def _promise(options: argparse.Namespace) -> tuple[Promise, float]:
 def _read(options: argparse.Namespace, paths: Sequence[str]) -> tuple[Imported, AnswerTable]:
     """The answers, of those that --where names only."""
     from wager.importers import read_answers
-
-    wanted = named_columns("--where", options.where)
     from wager.table import SCHEMA
 
+    wanted = named_columns("--where", options.where)
     found = read_answers(
         paths,
         mapping=named_columns("--map", options.mapping),
@@ -175,6 +184,12 @@ def _read(options: argparse.Namespace, paths: Sequence[str]) -> tuple[Imported, 
         model=options.model,
         task=options.task,
     )
+    return found, _where(found, wanted)
+
+
+def _where(found: Imported, wanted: Mapping[str, str]) -> AnswerTable:
+    from wager.table import SCHEMA
+
     mask = np.ones(len(found.table), dtype=bool)
     for name, value in wanted.items():
         source = found.table.arrow if name in SCHEMA.names else found.columns
@@ -184,7 +199,45 @@ def _read(options: argparse.Namespace, paths: Sequence[str]) -> tuple[Imported, 
         if value not in values:
             raise UsageError(f"no answer has {name} {value!r}; there are {', '.join(sorted(set(values))[:8])}")
         mask &= np.asarray(values, dtype=object) == value
-    return found, found.table.select(mask)
+    return found.table.select(mask)
+
+
+def _journal(options: argparse.Namespace) -> tuple[Imported, AnswerTable]:
+    """The answers of a gateway's journal, of those that --where names only."""
+    import pyarrow as pa
+
+    from wager.importers import Imported
+
+    for name, given in (("--map", options.mapping), ("--model", options.model), ("--task", options.task)):
+        if given:
+            raise UsageError(f"{name} is for files that are named otherwise; for a journal use --where model=... or task=...")
+    if re.match(r"postgres(ql)?://", options.from_journal):
+        from wager.gateway import journal_postgres
+
+        table = journal_postgres.table(options.from_journal)
+    else:
+        from wager.gateway import journal
+
+        table = journal.table(options.from_journal)
+    found = Imported(table=table, columns=pa.table({}), sources=(), problems=(), notes=())
+    return found, _where(found, named_columns("--where", options.where))
+
+
+def _given(table: AnswerTable, options: argparse.Namespace) -> GivenAnswers:
+    """The graded answers of a journal, if they are enough."""
+    from wager.policy.answers import given_answers
+
+    sources = [options.source] if options.source in table.sources else table.sources
+    graded = max((int((table.answered & ~np.isnan(table.confidence(one))).sum()) for one in sources), default=0)
+    if graded < FEWEST_OF_A_JOURNAL:
+        where = (
+            "the journal" if "://" in options.from_journal else f"the journal {options.from_journal!r}"
+        )  # an address may hold a password
+        raise DataError(
+            f"{where} has {graded} graded answers with a confidence among {len(table):,} decisions, and {FEWEST_OF_A_JOURNAL} are needed "
+            "at least; give feedback (right or wrong) on the playground page or with POST /v1/feedback"
+        )
+    return given_answers(table, options.source)
 
 
 def _text(given: GivenAnswers, made: Made, learned: Shades | None, options: argparse.Namespace, path: Path) -> str:

@@ -92,11 +92,16 @@ class Calibration:
         """
         if not self.levels:
             return None
-        value = self.at if calibrated else float
-        first = next((place for place, (level, _, _) in enumerate(self.levels) if value(level) >= threshold), None)
-        if first is None or self.levels[first][1] == 0:
-            return 0.0, None
-        return self.levels[first][1], self.levels[first][2]
+        values = [self.at(level) if calibrated else level for level, _, _ in self.levels]
+        below = sum(value <= threshold for value in values)  # they rise
+        if below == 0:
+            return 1.0, 1 - self.n_wrong / self.n
+        place = below - 1
+        # Where levels were left out, the next one may be nearer; but a threshold under the highest answer is reached by it.
+        if len(values) == LEVELS and below < len(values) - 1 and values[below] - threshold < threshold - values[place]:
+            place = below
+        _, share, right = self.levels[place]
+        return (share, right) if share else (0.0, None)
 
     def refuse_other(self, *, source: str, model: str) -> None:
         """Raises UsageError for a confidence of another source or model."""

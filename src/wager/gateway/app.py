@@ -1,0 +1,484 @@
+"""The ASGI application: routes, who may use them, and what becomes of an error. All that decides lives in `answering`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import orjson
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response as HttpResponse
+from starlette.responses import StreamingResponse
+from starlette.routing import Route
+
+from wager.errors import OutputError, UnknownNameError, WagerError
+from wager.gateway import responses
+from wager.gateway.answering import Answering, Response
+from wager.gateway.decision import Decided
+from wager.gateway.journal import Entry, Journal
+from wager.gateway.keys import Key, Keys, bearer, is_loopback
+from wager.gateway.limits import Limits, Standing
+from wager.gateway.logs import REQUEST_ID, log
+from wager.gateway.metrics import Metrics
+from wager.gateway.openapi import description
+from wager.gateway.page import page_routes
+from wager.gateway.settings import Settings
+from wager.gateway.sizes import Bounded, Sizes, check_request, counted
+from wager.gateway.streaming import streamed
+from wager.gateway.task import Task
+from wager.gateway.traces import NO_TRACES, Traces
+from wager.gateway.upstream import Upstream, UpstreamError
+from wager.gateway.wire import RequestError, error_body, event, read_chat
+
+__all__ = ["Gateway", "application"]
+
+LOG = logging.getLogger("wager.gateway")
+
+R = TypeVar("R")
+Json = dict[str, Any]
+Handler = Callable[[Request], Awaitable[HttpResponse]]
+
+RAW = "x-wager-act"
+"""Header with the value ``raw``: the request is passed through without being read."""
+LOCAL = ("localhost", "127.0.0.1", "[::1]", "::1")
+PASSED = ("accept", "content-type", "user-agent", "openai-organization", "openai-project", "x-request-id", "idempotency-key")
+"""Headers of a client that are passed on with a request that is passed through."""
+EVENT_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
+"""Where an event of a stream may end."""
+LARGEST_HELD = 256 * 1024
+"""Bytes of an event that a stream that is passed through holds back until the event is whole."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gateway:
+    """All that a worker process has."""
+
+    settings: Settings
+    """How it was configured."""
+    answering: Answering
+    """Answers."""
+    upstream: Upstream
+    """The model."""
+    keys: Keys
+    """Who may ask; empty for anybody on this machine."""
+    limits: Limits
+    """How much."""
+    journal: Journal | None
+    """What is kept."""
+    metrics: Metrics
+    """What is counted."""
+    traces: Traces = NO_TRACES
+    """What is traced."""
+
+    async def keep(self, decided: Decided) -> None:
+        """Counts a decision and writes it to the journal; returns once it is on disk."""
+        self.metrics.decided(decided)
+        if self.journal is not None:
+            await self.journal.write(decided)
+            self.metrics.journal(self.journal.written, self.journal.lost)
+
+    # -- routes ---------------------------------------------------------------------------------------------------------------
+
+    async def chat(self, request: Request) -> HttpResponse:
+        """``POST /v1/chat/completions``."""
+        key, standing = await self._admitted(request)
+        body = await request.body()
+        if request.headers.get(RAW) == "raw":
+            return await self._passed(request, body, "/chat/completions", key)
+        ask = read_chat(body, most_messages=self.settings.most_messages)
+        check_request(ask.body, Sizes(messages=self.settings.most_messages))
+        if ask.options.raw:
+            return await self._passed(request, orjson.dumps(ask.body), "/chat/completions", key)
+        task = await self.answering.task(ask)
+        if ask.stream:
+            return await self._streaming(request, task, self._streamed(task, request), key, standing)
+        response = await self._responded(request, task, key)
+        return _json(response.body, headers=_told(response.decided) | standing.headers())
+
+    async def responses(self, request: Request) -> HttpResponse:
+        """``POST /v1/responses``: as a chat request, so that the same is decided."""
+        key, standing = await self._admitted(request)
+        body = await request.body()
+        if request.headers.get(RAW) == "raw":
+            return await self._passed(request, body, "/responses", key)
+        asked = responses.read(body)
+        ask = read_chat(orjson.dumps(asked.chat), most_messages=self.settings.most_messages)
+        if ask.options.raw:
+            return await self._passed(request, orjson.dumps(asked.body), "/responses", key)
+        task = await self.answering.task(replace(ask, stream=asked.stream, usage=True))
+        if asked.stream:
+            events = responses.streamed(self._streamed(task, request), asked)
+            return await self._streaming(request, task, events, key, standing)
+        response = await self._responded(request, task, key)
+        return _json(responses.whole(response.body, asked), headers=_told(response.decided) | standing.headers())
+
+    async def _responded(self, request: Request, task: Task, key: Key | None) -> Response:
+        with self.traces.chat(task.model, task.ask.body, dict(request.headers)) as span:
+            response = await _until_gone(request, self.answering.respond(task))
+            span.answered(response.body)
+            span.decided(response.decided)
+        await self.keep(response.decided)
+        await self._charged(response.decided, key)
+        return response
+
+    async def _streamed(self, task: Task, request: Request) -> AsyncIterator[bytes]:
+        """The events of a streamed response, in a span."""
+        with self.traces.chat(task.model, task.ask.body, dict(request.headers)) as span:
+
+            async def keep(decided: Decided) -> None:
+                span.decided(decided)
+                await self.keep(decided)
+
+            events = streamed(self.answering, task, keep)
+            try:
+                async for one in events:
+                    yield one
+            finally:
+                await _closed(events)
+
+    async def _streaming(
+        self, request: Request, task: Task, events: AsyncIterator[bytes], key: Key | None, standing: Standing
+    ) -> HttpResponse:
+        """A stream; what fails before its first event is an ordinary error."""
+        first = await _until_gone(request, _first(events))
+        headers = {
+            "x-wager-id": task.id,
+            "x-wager-kind": task.kind,
+            "cache-control": "no-cache",
+            "x-accel-buffering": "no",
+        } | standing.headers()
+        return StreamingResponse(self._flow(first, events, task, key), media_type="text/event-stream", headers=headers)
+
+    async def _flow(self, first: bytes, events: AsyncIterator[bytes], task: Task, key: Key | None) -> AsyncIterator[bytes]:
+        async def joined() -> AsyncIterator[bytes]:
+            yield first
+            async for one in events:
+                yield one
+
+        try:
+            async for one in counted(joined(), Sizes().stream_bytes):
+                yield one
+        except (RequestError, UpstreamError) as error:
+            yield event(error_body(error.message, kind=error.kind, code=error.code))
+        except Exception:
+            LOG.exception("a stream failed")
+            yield event(error_body("the gateway failed; its log says why", kind="server_error", code="internal_error"))
+        finally:
+            await _closed(events)
+            total = task.meter.total
+            await self.limits.spend(key, (total.tokens_in or 0) + (total.tokens_out or 0))
+
+    async def _charged(self, decided: Decided, key: Key | None) -> None:
+        await self.limits.spend(key, (decided.cost.tokens_in or 0) + (decided.cost.tokens_out or 0))
+
+    async def _passed(self, request: Request, body: bytes | None, path: str, key: Key | None) -> HttpResponse:
+        """Passed through: not read, not decided, not kept."""
+        headers = {name: value for name, value in request.headers.items() if name in PASSED}
+        if body is not None and b'"stream"' in body and _object(body).get("stream") is True:
+            stream = self.upstream.send_stream(request.method, path, body, headers)
+            first = await _until_gone(request, _first(stream))
+            return StreamingResponse(_raw_flow(first, stream), media_type="text/event-stream", headers={"x-wager-act": "raw"})
+        answered = await _until_gone(request, self.upstream.send(request.method, path, body, headers))
+        return HttpResponse(answered.body, status_code=answered.status, headers={**answered.headers, "x-wager-act": "raw"})
+
+    async def models(self, request: Request) -> HttpResponse:
+        """``GET /v1/models`` and ``/v1/models/{id}``."""
+        await self._admitted(request)
+        name = request.path_params.get("name")
+        return await self._passed(request, None, f"/models/{name}" if name else "/models", None)
+
+    async def embeddings(self, request: Request) -> HttpResponse:
+        """``POST /v1/embeddings``."""
+        key, _ = await self._admitted(request)
+        body = await request.body()
+        _object(body)
+        return await self._passed(request, body, "/embeddings", key)
+
+    async def decision(self, request: Request) -> HttpResponse:
+        """``GET /v1/wager/decisions/{id}``."""
+        await self._admitted(request, counts=False)
+        found = await self._journal().decision(request.path_params["id"])
+        if found is None:
+            raise RequestError(404, "no decision of this id is kept", code="decision_not_found")
+        return _json(found.wire(why=True))
+
+    async def decisions(self, request: Request) -> HttpResponse:
+        """``GET /v1/wager/decisions``: the last ones, newest first."""
+        await self._admitted(request, counts=False)
+        limit = _whole(request.query_params.get("limit", "50"), "limit", 1, 200)
+        entries = await self._journal().recent(limit, request.query_params.get("before"))
+        return _json({"object": "list", "data": [_entry(one) for one in entries]})
+
+    async def summary(self, request: Request) -> HttpResponse:
+        """``GET /v1/wager/summary``: counts for a dashboard."""
+        await self._admitted(request, counts=False)
+        return _json(await self._journal().summary())
+
+    async def feedback(self, request: Request) -> HttpResponse:
+        """``POST /v1/feedback``: was a reply right, wrong, or unhelpful?"""
+        key, _ = await self._admitted(request, counts=False)
+        given = _object(await request.body())
+        id, verdict, note = given.get("id"), given.get("verdict"), given.get("note")  # noqa: A001
+        if not isinstance(id, str) or not isinstance(verdict, str) or not (note is None or isinstance(note, str)):
+            raise RequestError(400, "feedback is {id, verdict: right, wrong or unhelpful, note}, all texts", param="verdict")
+        try:
+            kept = await self._journal().feedback(id, verdict, note, key.name if key else None)
+        except UnknownNameError as error:
+            raise RequestError(400, f"'verdict': {error}", param="verdict") from None
+        if not kept:
+            raise RequestError(404, "no decision of this id is kept", param="id", code="decision_not_found")
+        return _json({"object": "wager.feedback", "id": id, "verdict": verdict})
+
+    async def policy(self, request: Request) -> HttpResponse:
+        """``GET /v1/wager/policy``: kinds, knobs and rules, as they hold here."""
+        await self._admitted(request, counts=False)
+        policy = self.answering.policy
+        return _json(
+            {
+                "object": "wager.policy",
+                "name": self.answering.name,
+                "model": self.upstream.model,
+                "knobs": {kind: knobs.to_dict() for kind, knobs in self.answering.knobs.items()},
+                "rules": {kind: rule.to_dict() for kind, rule in policy.rules.items()} if policy else {},
+                "lookups": [one.name for one in self.answering.lookups],
+            }
+        )
+
+    async def health(self, request: Request) -> HttpResponse:
+        """``GET /healthz``: this process runs."""
+        return _json({"status": "ok"})
+
+    async def ready(self, request: Request) -> HttpResponse:
+        """``GET /readyz``: its model can be asked."""
+        well = await self.upstream.healthy()
+        return _json({"status": "ok" if well else "the model's server does not answer"}, status=200 if well else 503)
+
+    async def measures(self, request: Request) -> HttpResponse:
+        """``GET /metrics``, for Prometheus."""
+        if not (self.keys.find(bearer(request.headers.get("authorization"))) or not self.keys):
+            raise _unauthorised()
+        body, kind = self.metrics.page()
+        return HttpResponse(body, media_type=kind)
+
+    async def openapi(self, request: Request) -> HttpResponse:
+        """``GET /openapi.json``."""
+        return _json(description())
+
+    # -- who may ------------------------------------------------------------------------------------------------------------
+
+    async def _admitted(self, request: Request, *, counts: bool = True) -> tuple[Key | None, Standing]:
+        """Whose request it is, and how that key stands; raises RequestError 401, 403 or 429."""
+        if not self.keys:
+            self._same_origin(request)
+            return None, Standing()
+        key = self.keys.find(bearer(request.headers.get("authorization")))
+        if key is None:
+            raise _unauthorised()
+        standing = await self.limits.ask(key) if counts else Standing()
+        if standing.refused is not None:
+            error = standing.body()["error"]
+            raise RequestError(standing.status, error["message"], kind=error["type"], code=error["code"], headers=standing.headers())
+        return key, standing
+
+    def _same_origin(self, request: Request) -> None:
+        """Without keys, a page of another site must not use this server through its reader's browser, also not by a name of its own."""
+        origin, host = request.headers.get("origin"), request.headers.get("host", "")
+        if origin is not None and origin.partition("://")[2] != host:
+            raise RequestError(403, "a page of another origin may not use this server; give it keys with --keys", code="forbidden_origin")
+        name = host.rpartition(":")[0] if ":" in host.rpartition("]")[2] else host
+        if is_loopback(self.settings.host) and host and name.lower() not in LOCAL:
+            raise RequestError(403, "this server answers as localhost only; give it keys with --keys", code="forbidden_host")
+
+    def _journal(self) -> Journal:
+        if self.journal is None:
+            raise RequestError(404, "this gateway keeps no journal", code="no_journal")
+        return self.journal
+
+
+def application(gateway: Gateway, *, lifespan: Any = None) -> Any:
+    """The ASGI application of a gateway."""
+    routes = [
+        Route("/v1/chat/completions", _guarded(gateway, gateway.chat), methods=["POST"]),
+        Route("/v1/responses", _guarded(gateway, gateway.responses), methods=["POST"]),
+        Route("/v1/models", _guarded(gateway, gateway.models), methods=["GET"]),
+        Route("/v1/models/{name:path}", _guarded(gateway, gateway.models), methods=["GET"]),
+        Route("/v1/embeddings", _guarded(gateway, gateway.embeddings), methods=["POST"]),
+        Route("/v1/wager/decisions", _guarded(gateway, gateway.decisions), methods=["GET"]),
+        Route("/v1/wager/decisions/{id}", _guarded(gateway, gateway.decision), methods=["GET"]),
+        Route("/v1/wager/summary", _guarded(gateway, gateway.summary), methods=["GET"]),
+        Route("/v1/wager/policy", _guarded(gateway, gateway.policy), methods=["GET"]),
+        Route("/v1/feedback", _guarded(gateway, gateway.feedback), methods=["POST"]),
+        Route("/healthz", _guarded(gateway, gateway.health), methods=["GET"]),
+        Route("/readyz", _guarded(gateway, gateway.ready), methods=["GET"]),
+        Route("/metrics", _guarded(gateway, gateway.measures), methods=["GET"]),
+        Route("/openapi.json", _guarded(gateway, gateway.openapi), methods=["GET"]),
+        *(page_routes() if gateway.settings.page else ()),
+    ]
+    made = Starlette(routes=routes, lifespan=lifespan, exception_handlers={404: _no_route, 405: _no_method})
+    made.state.gateway = gateway
+    sizes = Sizes(body_bytes=gateway.settings.largest_body, body_seconds=gateway.settings.body_seconds)
+    return Bounded(made, sizes)
+
+
+def _guarded(gateway: Gateway, handler: Handler) -> Handler:
+    """The route with its errors in OpenAI's shape, a request id, and a line in the log."""
+
+    async def route(request: Request) -> HttpResponse:
+        id, started = f"req_{secrets.token_hex(12)}", time.perf_counter()  # noqa: A001
+        REQUEST_ID.set(id)
+        try:
+            with gateway.metrics.running():
+                response = await handler(request)
+        except Exception as error:  # noqa: BLE001 (a route always answers)
+            response = _failed(error, request)
+        response.headers["x-request-id"] = id
+        seconds, route_path = time.perf_counter() - started, request.scope["route"].path
+        gateway.metrics.request(route_path, response.status_code, seconds)
+        log(LOG, logging.INFO, "request", route=route_path, status=response.status_code, seconds=round(seconds, 4))
+        return response
+
+    return route
+
+
+def _failed(error: Exception, request: Request) -> HttpResponse:
+    """An error as a response; what was not foreseen is told in the log, not to the client."""
+    if isinstance(error, RequestError):
+        return _error(error.status, error_body(error.message, kind=error.kind, param=error.param, code=error.code), error.headers)
+    if isinstance(error, UpstreamError):
+        headers = {} if error.retry_after is None else {"retry-after": str(max(1, round(error.retry_after)))}
+        return _error(error.status, error_body(error.message, kind=error.kind, code=error.code), headers)
+    if isinstance(error, ClientDisconnect):
+        return HttpResponse(status_code=499)
+    if isinstance(error, OutputError):
+        LOG.error("%s", error)
+        return _error(503, error_body("the journal cannot be read now", kind="server_error", code="journal_unavailable"), {})
+    if isinstance(error, WagerError):
+        return _error(400, error_body(str(error)), {})
+    LOG.error("%s %s failed", request.method, request.scope["route"].path, exc_info=error)
+    return _error(500, error_body("the gateway failed; its log says why", kind="server_error", code="internal_error"), {})
+
+
+def _error(status: int, body: Json, headers: Mapping[str, str]) -> HttpResponse:
+    return HttpResponse(orjson.dumps(body), status_code=status, media_type="application/json", headers=dict(headers))
+
+
+def _unauthorised() -> RequestError:
+    return RequestError(
+        401, "give an API key of this gateway as a bearer token", code="invalid_api_key", headers={"www-authenticate": "Bearer"}
+    )
+
+
+async def _no_route(request: Request, error: Exception) -> HttpResponse:
+    return _error(404, error_body(f"there is no {request.method} {request.url.path[:200]!r} here", code="not_found"), {})
+
+
+async def _no_method(request: Request, error: Any) -> HttpResponse:
+    return _error(405, error_body(f"{request.method} is not allowed here", code="method_not_allowed"), dict(error.headers or {}))
+
+
+def _json(body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    return HttpResponse(orjson.dumps(body), status_code=status, media_type="application/json", headers=dict(headers or {}))
+
+
+def _told(decided: Decided) -> dict[str, str]:
+    """What a response's headers tell."""
+    found = {
+        "x-wager-id": decided.id,
+        "x-wager-kind": decided.kind,
+        "x-wager-act": decided.act,
+        "x-wager-policy": decided.policy,
+        "x-wager-overhead-ms": f"{decided.cost.overhead_ms:.1f}",
+    }
+    for name in ("confidence", "target"):
+        value = getattr(decided, name)
+        if value is not None:
+            found[f"x-wager-{name}"] = f"{value:.4f}"
+    return {name: value.encode("ascii", "replace").decode() for name, value in found.items()}
+
+
+def _entry(one: Entry) -> Json:
+    """A row of the journal, with what was said of it."""
+    told = one.decided
+    return {**told.wire(why=True), "feedback": one.verdict, "question": told.question, "text": told.text}
+
+
+def _object(data: bytes) -> Json:
+    try:
+        found = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise RequestError(400, f"the body is no JSON: {str(error)[:120]}") from None
+    if not isinstance(found, dict):
+        raise RequestError(400, "the body is a JSON object")
+    return found
+
+
+def _whole(text: str, name: str, low: int, high: int) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or not low <= int(text) <= high:
+        raise RequestError(400, f"{name!r} is a whole number from {low} to {high}, got {text[:40]!r}", param=name)
+    return int(text)
+
+
+async def _first(stream: AsyncIterator[bytes]) -> bytes:
+    try:
+        return await anext(stream)
+    except StopAsyncIteration:
+        return b""
+
+
+async def _closed(stream: AsyncIterator[bytes]) -> None:
+    close = getattr(stream, "aclose", None)
+    if close is not None:
+        with contextlib.suppress(Exception):
+            await close()
+
+
+async def _raw_flow(first: bytes, stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The bytes as they come, in whole events, so that an error never stands behind half of one."""
+    held = first
+    try:
+        while True:
+            end = max(held.rfind(mark) + len(mark) if mark in held else 0 for mark in EVENT_ENDS)
+            if len(held) > LARGEST_HELD:
+                end = len(held)
+            if end:
+                yield held[:end]
+                held = held[end:]
+            piece = await _first(stream)
+            if not piece:
+                break
+            held += piece
+        if held:
+            yield held
+    except UpstreamError as error:
+        yield event(error_body(error.message, kind=error.kind, code=error.code))
+    finally:
+        await _closed(stream)
+
+
+async def _until_gone(request: Request, work: Awaitable[R]) -> R:
+    """The result of some work, which is cancelled when the client goes away."""
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(_gone(request))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        for one in (working, leaving):
+            if not one.done():
+                one.cancel()
+                with contextlib.suppress(asyncio.CancelledError, Exception):
+                    await one
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

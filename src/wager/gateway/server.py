@@ -1,0 +1,338 @@
+"""From settings to a running server: what each worker process builds, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+from wager.detection.detector import Detector
+from wager.detection.kinds import GENERAL, KINDS
+from wager.errors import MissingExtraError, ModelError, UsageError, WagerError
+from wager.gateway.answering import Answering
+from wager.gateway.journal import Journal, SqliteJournal
+from wager.gateway.keys import Keys, check_binding
+from wager.gateway.limits import Limits, MemoryLimits
+from wager.gateway.personal import HANDOVER
+from wager.gateway.resilient import Resilient
+from wager.gateway.settings import Settings, UpstreamSettings
+from wager.gateway.startup import expectations
+from wager.gateway.upstream import Upstream
+from wager.gateway.upstream_embedded import EmbeddedUpstream
+from wager.gateway.upstream_http import HttpUpstream
+from wager.lookup.passages import Lookup
+from wager.lookup.settings import lookups_from
+from wager.policy.policy import Policy
+from wager.policy.toml import read_policy
+
+__all__ = ["application_of", "check", "from_environment", "serve"]
+
+ENVIRONMENT = "WAGER_SERVE"
+"""How a worker process gets its settings: as JSON, without any secret."""
+FAILED: list[WagerError] = []
+"""Why this process could not start; the web server would tell it as a traceback."""
+GRACE = 30
+"""Seconds that running requests get to finish."""
+ROUTES = (
+    *(
+        "/v1/chat/completions",
+        "/v1/responses",
+        "/v1/models",
+        "/v1/models/{name:path}",
+        "/v1/embeddings",
+        "/v1/feedback",
+        "/v1/wager/summary",
+    ),
+    *("/v1/wager/decisions", "/v1/wager/decisions/{id}", "/v1/wager/policy", "/healthz", "/readyz", "/metrics", "/openapi.json", "/"),
+)
+
+
+def policy_of(settings: Settings) -> tuple[Policy | None, str]:
+    """The policy that was named, that of this folder, or that of the embedded model where it answers; None for another model."""
+    if settings.policy is not None or Path("policy.toml").is_file():
+        path = Path(settings.policy or "policy.toml")
+        return read_policy(path), path.stem
+    if settings.upstreams[0].url == "embedded":
+        with as_file(files("wager.policy") / "embedded.toml") as own:
+            return read_policy(own), "embedded"
+    return None, "none"
+
+
+def upstream_of(settings: UpstreamSettings, *, workers: int = 1) -> Upstream:
+    """One model's server, not started.
+
+    Raises:
+        UsageError: it is no address, or the environment variable of its key is not set.
+    """
+    threads = None if workers == 1 else max(1, ((os.cpu_count() or 1) - 1) // workers)  # each process has its own copy of the model
+    if settings.url == "embedded":
+        return EmbeddedUpstream(threads=threads, total_seconds=settings.seconds)
+    if settings.url.startswith("gguf/"):
+        return EmbeddedUpstream(
+            Path(settings.url.removeprefix("gguf/")).expanduser(), name=settings.model, threads=threads, total_seconds=settings.seconds
+        )
+    key = None
+    if settings.key_env is not None:
+        key = os.environ.get(settings.key_env)
+        if not key:
+            raise UsageError(f"the environment variable {settings.key_env} holds the key of {settings.url}, and it is not set")
+    return HttpUpstream(settings.url, key=key, model=settings.model, first_byte_seconds=settings.seconds, total_seconds=settings.seconds)
+
+
+def lookups_of(settings: Settings) -> list[Lookup]:
+    """What can be searched, not started."""
+    return lookups_from({"lookups": [dict(one) for one in settings.lookups]}, Path.cwd()) if settings.lookups else []
+
+
+def journal_of(settings: Settings) -> Journal | None:
+    """What is kept, not opened."""
+    if settings.journal is None:
+        return None
+    if settings.journal.startswith(("postgresql://", "postgres://")):
+        from wager.gateway.journal_postgres import PostgresJournal
+
+        return PostgresJournal(settings.journal, keep_text=settings.keep_text, keep_days=settings.keep_days)
+    return SqliteJournal(Path(settings.journal), keep_text=settings.keep_text, keep_days=settings.keep_days)
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Who counts the requests of a key."""
+    if settings.redis is None:
+        return MemoryLimits(processes=settings.workers)
+    from wager.gateway.limits import RedisLimits
+
+    return RedisLimits(settings.redis, without="closed" if settings.limits_fail == "closed" else "open")
+
+
+def check(settings: Settings) -> list[str]:
+    """Everything that can be known before a server starts; lines for the reader.
+
+    Raises:
+        WagerError: in one line, what is wrong and what to do.
+    """
+    keys = Keys.read(settings.keys) if settings.keys else Keys()
+    check_binding(settings.host, keys, insecure=settings.insecure)
+    policy, name = policy_of(settings)
+    lines = [f"model {settings.upstreams[0].model or settings.upstreams[0].url}, policy {name}"]
+    if policy is not None:
+        lines += expectations(policy, name=settings.policy or name)
+    else:
+        lines.append("no answer of this model was graded: confidences are raw and decide nothing; wager calibrate makes a policy")
+    detector = Detector.load(Path(settings.detector) if settings.detector else None)
+    lines.append(_kinds(detector.facts))
+    for one in settings.upstreams:
+        upstream_of(one)
+    lookups = lookups_of(settings)
+    if lookups:
+        lines.append(f"looks up in {', '.join(one.name for one in lookups)}")
+    text = "with" if settings.keep_text else "without"
+    lines.append(
+        "keeps no journal"
+        if settings.journal is None
+        else f"journal {settings.journal.partition('@')[2] or settings.journal}, {text} texts"
+    )
+    lines.append(
+        f"{len(keys)} API keys" if keys else "no API keys: this machine only" if not settings.insecure else "no API keys: open to anybody"
+    )
+    return lines
+
+
+def _kinds(facts: Mapping[str, Any]) -> str:
+    """What may be expected of the detector."""
+    certified, threshold, covered = facts["certified_accuracy"], facts["threshold"], facts["coverage"]
+    return (
+        f"kinds of task: above p = {threshold:.2f}, which {100 * covered:.0f} % of {facts['prompts']:,} prompts reach, at least "
+        f"{100 * certified:.0f} % are right; the others are general"
+    )
+
+
+def application_of(settings: Settings) -> Any:
+    """The ASGI application with its life: everything is opened when it starts and closed when it ends.
+
+    Raises:
+        MissingExtraError: the packages of the extra ``serve`` are not there.
+    """
+    from threadpoolctl import threadpool_limits
+
+    from wager.gateway import logs
+    from wager.gateway.app import Gateway, application
+    from wager.gateway.metrics import Metrics
+    from wager.gateway.traces import traces
+
+    _one_thread()
+    threadpool_limits(1)  # small matrices: several threads wait for each other, and for the model's own
+    logs.configure(lines=None if settings.logs == "auto" else settings.logs == "json")
+    logging.getLogger("uvicorn.error").addFilter(_told)
+    policy, name = policy_of(settings)
+    metrics = Metrics(routes=ROUTES, kinds=(*KINDS, GENERAL), upstreams=[one.url for one in settings.upstreams])
+    singles = [upstream_of(one, workers=settings.workers) for one in settings.upstreams]
+    upstream = _joined(settings, singles, metrics)
+    lookups, journal, limits = lookups_of(settings), journal_of(settings), limits_of(settings)
+    detector = Detector.load(Path(settings.detector) if settings.detector else None)
+    detector.detect("Hello")  # compiles its expressions before the first request
+    answering = Answering(
+        upstream,
+        detector,
+        policy,
+        name=name,
+        lookups=lookups,
+        handover={**HANDOVER, **settings.crisis} if settings.crisis else HANDOVER,
+        lookup_seconds=settings.lookup_seconds,
+        stand_ins=len(singles) > 1,
+        on_call=lambda outcome, seconds: metrics.call(settings.upstreams[0].url, outcome, seconds),
+    )
+    gateway = Gateway(
+        settings=settings,
+        answering=answering,
+        upstream=upstream,
+        keys=Keys.read(settings.keys) if settings.keys else Keys(),
+        limits=limits,
+        journal=journal,
+        metrics=metrics,
+        traces=traces(server="wager" if settings.upstreams[0].url.startswith(("embedded", "gguf/")) else "openai"),
+    )
+
+    async def opened(stack: contextlib.AsyncExitStack) -> None:
+        stack.push_async_callback(limits.close)
+        stack.callback(metrics.close)
+        stack.callback(gateway.traces.close)
+        if journal is not None:
+            stack.push_async_callback(journal.close)
+            await journal.start()
+        for one in lookups:
+            stack.push_async_callback(one.close)
+            await one.start()
+        stack.push_async_callback(upstream.close)
+        await upstream.start()
+        warming = asyncio.ensure_future(upstream.capabilities())
+        stack.push_async_callback(_ended, warming)
+
+    @contextlib.asynccontextmanager
+    async def life(app: Any) -> AsyncIterator[None]:
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                await opened(stack)
+            except WagerError as error:
+                FAILED.append(error)
+                raise
+            gc.collect()
+            gc.freeze()  # what is there now stays: walking through it again and again held requests up for 70 ms each time
+            yield
+
+    return application(gateway, lifespan=life)
+
+
+def _joined(settings: Settings, singles: list[Upstream], metrics: Any) -> Upstream:
+    """Servers that the gateway reaches over the network get retries and breakers; the embedded model needs none."""
+    if len(singles) == 1 and isinstance(singles[0], EmbeddedUpstream):
+        return singles[0]
+    states = {"opened": "open", "half_opened": "half-open", "closed": "closed"}
+
+    def told(event: str, name: str) -> None:
+        if event in states:
+            metrics.breaker(name, states[event])
+        else:
+            metrics.call(name, event)
+
+    return Resilient(singles, names=[one.url for one in settings.upstreams], on_event=told)
+
+
+def _told(record: logging.LogRecord) -> bool:
+    """In place of a traceback at the start, the one line that says why; in a worker process nobody else tells it."""
+    if FAILED and str(record.msg).startswith("Traceback"):
+        record.msg, record.args = str(FAILED[0]), ()
+    return True
+
+
+def _one_thread() -> None:
+    """Matrix products of the detector are small: a pool of threads gains nothing, and where other programs run its threads wait for each
+    other (80 ms of CPU time a prompt in place of 2.5, on two busy cores)."""
+    try:
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]
+    except ImportError as error:
+        raise MissingExtraError("threadpoolctl", "serve", "wager serve") from error
+    threadpool_limits(1, user_api="blas")
+
+
+async def _ended(task: asyncio.Future[Any]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError, Exception):
+        await task
+
+
+def from_environment() -> Any:
+    """The application of a worker process."""
+    return application_of(Settings.from_json(os.environ[ENVIRONMENT]))
+
+
+def serve(settings: Settings) -> int:
+    """Runs the server until it is told to stop; returns the exit status.
+
+    Raises:
+        ModelError: it could not start; the line before says why.
+    """
+    try:
+        import uvicorn
+    except ImportError as error:
+        raise MissingExtraError("uvicorn", "serve", "wager serve") from error
+    from wager.gateway.metrics import share_by
+
+    with tempfile.TemporaryDirectory(prefix="wager-metrics-") as folder:
+        if settings.workers > 1:
+            share_by(folder)
+        os.environ[ENVIRONMENT] = settings.to_json()
+        config = uvicorn.Config(
+            "wager.gateway.server:from_environment",
+            factory=True,
+            host=settings.host,
+            port=settings.port,
+            workers=settings.workers,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=GRACE,
+            timeout_keep_alive=75,
+            h11_max_incomplete_event_size=64 * 1024,
+            lifespan="on",
+        )
+        sys.stderr.flush()
+        listening = _bound(settings)
+        if settings.workers == 1:
+            server = uvicorn.Server(config)
+            with contextlib.suppress(KeyboardInterrupt, SystemExit):  # it exits where it cannot start
+                server.run(sockets=[listening])
+            if not server.started:
+                raise FAILED[0] if FAILED else ModelError("the server did not start; the lines above say why")
+            return 0
+        from uvicorn.supervisors import Multiprocess
+
+        Multiprocess(config, sockets=[listening]).run()
+        return 0
+
+
+def _bound(settings: Settings) -> socket.socket:
+    """The socket to listen on, before anything is loaded.
+
+    Raises:
+        UsageError: another program has the port, or the address is not of this machine.
+    """
+    listening = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+    except OSError as error:
+        listening.close()
+        what = f"cannot listen on {settings.host}, port {settings.port}: {os.strerror(error.errno) if error.errno else error}"
+        raise UsageError(f"{what}; choose another with --port") from None
+    listening.set_inheritable(True)
+    return listening

@@ -1,0 +1,172 @@
+"""What one gateway is: model, policy, look-ups, keys, limits, journal. A TOML file, and the command line over it.
+
+Everything is a plain value, so that worker processes get it as JSON; secrets are not among them: a key is named by the environment variable
+that holds it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from wager.errors import DataError, UsageError
+
+__all__ = ["Settings", "UpstreamSettings", "read_settings"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpstreamSettings:
+    """One model's server."""
+
+    url: str = "embedded"
+    """``embedded``, ``gguf/PATH``, or the base URL of an OpenAI-compatible server (``https://.../v1``)."""
+    model: str | None = None
+    """The model that is asked for where the client names none; None asks the server which it has."""
+    key_env: str | None = None
+    """Environment variable that holds the server's API key."""
+    seconds: float = 600.0
+    """Most seconds of a call."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """One gateway.
+
+    Raises:
+        UsageError: values that cannot be or do not go together.
+    """
+
+    host: str = "127.0.0.1"
+    """Address to listen on; the default is reached from this machine only."""
+    port: int = 8080
+    """Port; 0 lets the system choose one."""
+    workers: int = 1
+    """Processes."""
+    upstreams: tuple[UpstreamSettings, ...] = (UpstreamSettings(),)
+    """The model's server, then those that stand in for it, in order."""
+    policy: str | None = None
+    """Path of the policy; None: ``policy.toml`` in this folder if it is there, that of the embedded model for it, else none."""
+    detector: str | None = None
+    """Path of a detector made from own labels; None: the packaged one."""
+    lookups: tuple[Mapping[str, Any], ...] = ()
+    """Tables of `wager.lookup.settings`."""
+    lookup_seconds: float = 5.0
+    """Most seconds of the searches for one request."""
+    crisis: Mapping[str, str] = field(default_factory=dict)
+    """Texts of the hand-over by language, in place of the usual ones."""
+    journal: str | None = "wager-journal"
+    """Folder of the journal, or a ``postgresql://`` address; None keeps nothing."""
+    keep_text: bool = False
+    """Whether the journal may keep what was asked and answered."""
+    keep_days: float | None = None
+    """Days after which decisions are removed."""
+    keys: str | None = None
+    """File of API keys; None asks for none, which is allowed on loopback only."""
+    insecure: bool = False
+    """Listen to other machines without keys."""
+    redis: str | None = None
+    """``redis://`` address for limits that all workers share; None: each worker counts by itself."""
+    limits_fail: str = "open"
+    """What becomes of a request while Redis is gone: ``open`` lets it through, ``closed`` refuses it."""
+    largest_body: int = 32 * 2**20
+    """Bytes of a request."""
+    most_messages: int = 2000
+    """Messages of a request."""
+    body_seconds: float = 30.0
+    """Seconds in which a request must have arrived."""
+    logs: str = "auto"
+    """``json``, ``text``, or ``auto``: text on a terminal."""
+    traces: bool = False
+    """Whether OpenTelemetry spans are made; their exporter is configured by its own environment variables."""
+    page: bool = True
+    """Whether ``/`` shows the playground."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise UsageError(f"a port lies in 0 to 65535, got {self.port}")
+        if not 1 <= self.workers <= 256:
+            raise UsageError(f"workers are 1 to 256, got {self.workers}")
+        if self.workers > 1 and self.port == 0:
+            raise UsageError("several workers share one port: give one with --port, not 0")
+        if self.limits_fail not in ("open", "closed"):
+            raise UsageError(f"limits_fail is 'open' or 'closed', got {self.limits_fail!r}")
+        if self.logs not in ("auto", "json", "text"):
+            raise UsageError(f"logs are 'auto', 'json' or 'text', got {self.logs!r}")
+        if not self.upstreams:
+            raise UsageError("a gateway has at least one upstream")
+
+    def to_json(self) -> str:
+        """For a worker process."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """What `to_json` wrote."""
+        values = json.loads(text)
+        upstreams = tuple(UpstreamSettings(**one) for one in values.pop("upstreams"))
+        return cls(**{**values, "upstreams": upstreams, "lookups": tuple(values.pop("lookups"))})
+
+
+def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The values of a TOML file, by the names of `Settings`; paths in it are seen from its folder.
+
+    Raises:
+        DataError: the file cannot be read, or a key is unknown or of another type.
+    """
+    name, base = os.fspath(path), Path(path).resolve().parent
+    try:
+        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{name}: cannot be read ({error.strerror or error})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{name}: is not TOML: {error}") from error
+    known = {one.name: one for one in dataclasses.fields(Settings)}
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in known:
+            raise DataError(f"{name}: {key!r} is no setting; known: {', '.join(known)}")
+        found[key] = _value(name, key, value, known[key].type)
+    for key in ("policy", "detector", "keys", "journal"):
+        if isinstance(found.get(key), str) and "://" not in found[key]:
+            found[key] = str(base / Path(found[key]).expanduser())
+    for one in found.get("lookups", ()):
+        if isinstance(one.get("folder"), str):
+            one["folder"] = str(base / Path(one["folder"]).expanduser())
+    return found
+
+
+def _value(name: str, key: str, value: Any, kind: Any) -> Any:
+    """One value, checked."""
+    if key == "upstreams":
+        return tuple(_upstream(name, one) for one in _tables(name, key, value))
+    if key == "lookups":
+        return tuple(dict(one) for one in _tables(name, key, value))
+    if key == "crisis":
+        if not isinstance(value, Mapping) or not all(isinstance(one, str) and one.strip() for one in value.values()):
+            raise DataError(f"{name}: 'crisis' is a table of texts by language, such as en = \"...\"")
+        return dict(value)
+    what = str(kind).split(" ")[0]
+    wanted: tuple[type, ...] = {"str": (str,), "int": (int,), "bool": (bool,), "float": (int, float)}[what]
+    if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):
+        raise DataError(f"{name}: {key!r} is of type {what}, got {value!r}")
+    return float(str(value)) if float in wanted else value
+
+
+def _tables(name: str, key: str, value: Any) -> list[Mapping[str, Any]]:
+    if not isinstance(value, list) or not all(isinstance(one, Mapping) for one in value):
+        raise DataError(f"{name}: {key!r} is a list of tables, written [[{key}]]")
+    return value
+
+
+def _upstream(name: str, values: Mapping[str, Any]) -> UpstreamSettings:
+    known = {one.name: one for one in dataclasses.fields(UpstreamSettings)}
+    for key in values:
+        if key not in known:
+            raise DataError(f"{name}: an upstream has no {key!r}; it has {', '.join(known)}")
+    return UpstreamSettings(**{key: _value(name, key, value, known[key].type) for key, value in values.items()})
