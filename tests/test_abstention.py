@@ -166,3 +166,18 @@ def test_abstentions_that_mmlu_pro_replaced_by_a_guess_are_found(data: Path) -> 
     ends_in_a_letter = [row for row in rows if any(row["model_outputs"].rstrip().endswith(f"answer is ({letter}).") for letter in TEN)]
     assert len(ends_in_a_letter) > 11_000
     assert not [row for row in said if row in ends_in_a_letter]
+
+
+@pytest.mark.parametrize(
+    ("reply", "abstains"),
+    [
+        ("I don't know. An encyclopedia will tell.", True),
+        ("I don't know. Check Wikipedia.", True),
+        ("I need to look this up. An atlas will tell.", True),
+        ("I don't know. Check this: Lima is it.", False),
+        ("I don't know. A quick look would say that it is Lima.", False),
+        ("I don't know. Lima.", False),
+    ],
+)
+def test_saying_where_to_look_is_no_answer(reply: str, abstains: bool) -> None:
+    assert (find_abstention(reply) is not None) is abstains

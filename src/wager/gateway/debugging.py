@@ -2,7 +2,8 @@
 
 In order: something that the question names and the lines do not hold -> "I don't know", with where to look; a question about a failure in
 lines that report none -> nothing failed; else the model answers from the numbered lines that matter, each claim is checked against the line
-that it cites, and what does not stand there is removed. Where nothing stands, the lines themselves are the answer.
+that it cites, and what does not stand there is removed. Where nothing stands, or nothing that names what can be checked (a number, a name,
+a quotation), the lines themselves are the answer.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
+from wager.elicit.reading import finished
 from wager.gateway.confidence import is_local
 from wager.gateway.decision import Citation
 from wager.gateway.judging import no_answer
@@ -21,6 +23,7 @@ from wager.gateway.task import Task, Verdict
 from wager.gateway.wire import text_of
 from wager.grading.abstention import find_abstention
 from wager.grading.citations import Verified, extractive, nothing_failed, verify
+from wager.grading.claims import claims, facts
 from wager.grading.entities import entities, missing
 from wager.grading.log_lines import failures, salient, where_to_look
 from wager.grading.material import Material, material
@@ -146,14 +149,31 @@ async def _asked(task: Task, found: Material, question: str) -> Verdict:
         return nothing
     text = text_of(choice.get("message") or {})
     if nothing is None and find_abstention(text) is None:
-        checked = await _aside(size, verify, text, lines)
+        said = once(finished(text, cut_off=is_local(task.meter) and choice.get("finish_reason") == "length"))
+        checked = await _aside(size, verify, said, lines)
         if task.knobs.citations == "optional" or found.shape not in ("log", "trace"):
             return _marked(task, choice, checked, lines)
-        if checked.kept_text.strip() and any(one.verified for one in checked.citations):
+        if checked.kept_text.strip() and any(one.kept and one.lines and facts(one.claim.said) for one in checked.claims):
             citations = tuple(_citation(lines, one.label, one.line, one.verified) for one in checked.citations)
             reason = f"Every claim was checked against the line that it cites; {len(checked.removed)} were removed."
             return Verdict(choice=choice, text=checked.kept_text, act="answer", reason=reason, no_confidence=WHY, citations=citations)
     return _quoted(task, choice, lines, question)
+
+
+def once(text: str) -> str:
+    """A reply in which each claim stands once: a small model says the same again until it is cut off.
+
+    >>> once("Disk full [L2]. Task 3 failed [L4]. Disk full [L2].")
+    'Disk full [L2]. Task 3 failed [L4].'
+    """
+    seen: set[str] = set()
+    kept, at = [], 0
+    for one in claims(text):
+        if one.text in seen:
+            kept.append(text[at : one.start])
+            at = one.end
+        seen.add(one.text)
+    return re.sub(r"\n{3,}", "\n\n", "".join([*kept, text[at:]])).strip() if kept else text
 
 
 def _within(lines: Sequence[str], places: Sequence[int], most: int) -> list[int]:

@@ -23,7 +23,7 @@ REQUEST_ID: contextvars.ContextVar[str | None] = contextvars.ContextVar("wager_r
 """Id of the request that this task answers."""
 
 SECRET = re.compile(
-    r"(?i)(\bbearer\s+|\bapi[-_]?key[\"']?\s*[:=]\s*[\"']?|://[^/@\s:]{0,200}:)[^\s\"'@,]{1,400}|\b(?:sk|wager|pk|gsk|xai|key)-[A-Za-z0-9_-]{16,400}"
+    r"(?i)(\bbearer\s+|\bapi[-_]?key[\"']?\s*[:=]\s*[\"']?|://[^/@\s:]{0,200}:(?=[^/\s@]{1,400}@))[^\s\"'@,]{1,400}|\b(?:sk|wager|pk|gsk|xai|key)-[A-Za-z0-9_-]{16,400}"
 )
 """What looks like a key: after ``Bearer``, ``api_key=``, in a URL's password, or by its prefix."""
 

@@ -34,6 +34,8 @@ ASKED = (
     "Answer the question from these passages, in one or two sentences, and cite the passage after each, like [1]. "
     "If they do not answer it, say: I don't know."
 )
+LINKS = frozenset({"of", "the", "and", "de", "du", "des", "la", "von", "der", "di", "da", "del"})
+"""Small words within a name."""
 WORD = re.compile(r"[^\W_][\w'’.-]*")
 NOT_CALIBRATED = "the answer rests on the passages that it cites, of which the calibration says nothing"
 
@@ -80,13 +82,41 @@ def fits(question: str, passage: Passage) -> bool:
     """
     if relevant(question, passage) < RELEVANT:
         return False
-    capitals = " ".join(word for word in WORD.findall(question)[1:] if word[0].isupper())
-    names = set(content_terms(capitals)) & set(content_terms(question)) if capitals else set()
-    return not names or not names.isdisjoint(terms(f"{passage.title}\n{passage.text}", every=True))
+    names = set().union(*_names(question))
+    return not names or not names.isdisjoint(_terms(passage))
+
+
+def names_it(question: str, passage: Passage) -> bool:
+    """Whether a whole name of the question stands in the passage: "South Korea" does not name South Sudan. True where there is no name.
+
+    >>> korea = Passage(text="The capital of South Korea is Seoul.", title="South Korea", uri="file:///korea.md")
+    >>> fits("What is the capital of South Sudan?", korea), names_it("What is the capital of South Sudan?", korea)
+    (True, False)
+    """
+    names, there = _names(question), _terms(passage)
+    return not names or any(name <= there for name in names)
+
+
+def _names(question: str) -> list[set[str]]:
+    """The terms of each run of capitalised words behind the first word."""
+    telling = set(content_terms(question))
+    runs: list[list[str]] = [[]]
+    for word in WORD.findall(question)[1:]:
+        if word[0].isupper():
+            runs[-1].append(word)
+        elif word not in LINKS:
+            runs.append([])
+    return [found for run in runs if (found := set(terms(" ".join(run))) & telling)]
+
+
+def _terms(passage: Passage) -> set[str]:
+    return set(terms(f"{passage.title}\n{passage.text}", every=True))
 
 
 async def from_passages(task: Task, searched: Searched, closed: Verdict) -> Verdict:
-    """An answer from what was found, with citations that were verified; else what the model said by itself, ``closed``."""
+    """An answer from what was found, with citations that were verified; else the best passage, quoted, if it names what was asked about;
+    else what the model said by itself, ``closed``.
+    """
     if not searched.passages:
         return replace(closed, lookups=searched.lookups)
     try:
@@ -101,7 +131,9 @@ async def from_passages(task: Task, searched: Searched, closed: Verdict) -> Verd
         if kept and citations:
             reason = f"{closed.reason} It was looked up: {len(citations)} of the passages found bear the answer out."
             return _looked_up(choice, kept, citations, reason, searched, closed)
-    return _quoting(searched, closed)
+    if names_it(task.ask.prompt, searched.passages[0]):
+        return _quoting(searched, closed)
+    return replace(closed, lookups=searched.lookups)
 
 
 def _asking(task: Task, searched: Searched) -> Json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from wager.elicit.reading import finished
 from wager.gateway.confidence import is_local
 from wager.gateway.judging import no_answer
 from wager.gateway.task import Task, Verdict, with_instruction
@@ -16,7 +17,7 @@ __all__ = ["HANDOVER", "hand_over", "support"]
 Json = dict[str, Any]
 
 WHY = "nothing is decided for personal messages: there is no target"
-LONGEST = 200
+LONGEST = 120
 """Tokens of a reply of a model on this machine, where the client says nothing: it is asked for a few sentences."""
 AGAIN = "Reply in two or three warm sentences. Name what the user feels. End with one open question. No list, no advice, no numbers."
 
@@ -94,11 +95,16 @@ def _problems(task: Task, text: str) -> str:
 
 async def _drawn(task: Task, more: str) -> Json:
     named = any(task.ask.body.get(name) is not None for name in ("max_tokens", "max_completion_tokens"))
-    asked = task.asking(n=None) if named or not is_local(task.meter) else task.asking(n=None, max_tokens=LONGEST)
+    capped = is_local(task.meter) and not named
+    asked = task.asking(n=None, max_tokens=LONGEST) if capped else task.asking(n=None)
     if more:
         asked["messages"] = with_instruction(asked["messages"], more)
     response = await task.meter.chat(asked)
-    return dict(response["choices"][0])
+    choice: Json = dict(response["choices"][0])
+    if capped and choice.get("finish_reason") == "length":  # our limit, not the client's: it need not see half a sentence
+        message = choice["message"]
+        choice |= {"message": {**message, "content": finished(text_of(message), cut_off=True)}, "finish_reason": "stop"}
+    return choice
 
 
 def _verdict(choice: Json, text: str | None, reason: str) -> Verdict:

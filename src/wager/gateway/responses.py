@@ -205,24 +205,34 @@ def _usage(found: Any) -> Json | None:
 
 
 async def streamed(events: AsyncIterator[bytes], asked: Asked) -> AsyncIterator[bytes]:
-    """The typed events of the Responses API for the events of a chat stream; comments stay."""
+    """The typed events of the Responses API for the events of a chat stream; comments stay.
+
+    What fails before the first event of the chat is raised before anything is told, so that it is an ordinary error with its status.
+    """
     told = _Telling(asked)
-    yield told.event("response.created", response=told.response)
-    yield told.event("response.in_progress", response=told.response)
-    async for one in events:
-        if one.startswith(b":"):
-            yield one
-            continue
-        data = one.removeprefix(b"data: ").strip()
-        if data == b"[DONE]":
-            break
-        chunk = orjson.loads(data)
-        for each in told.heard(chunk):
+    try:
+        one = await anext(events, b"")
+        yield told.event("response.created", response=told.response)
+        yield told.event("response.in_progress", response=told.response)
+        while one:
+            data = one.removeprefix(b"data: ").strip()
+            if data == b"[DONE]":
+                break
+            if one.startswith(b":"):
+                yield one
+            else:
+                chunk = orjson.loads(data)
+                for each in told.heard(chunk):
+                    yield each
+                if "error" in chunk:
+                    return
+            one = await anext(events, b"")
+        for each in told.ended():
             yield each
-        if "error" in chunk:
-            return
-    for each in told.ended():
-        yield each
+    finally:
+        close = getattr(events, "aclose", None)
+        if close is not None:
+            await close()
 
 
 class _Telling:

@@ -39,6 +39,7 @@ from wager.grading.phrases import (
     NAMES_ONE,
     OF_THE_TASK,
     OTHER_LANGUAGES,
+    POINTS,
     PREFACE,
     QUOTED_REPLY,
     REASON,
@@ -280,6 +281,8 @@ def _commits_after(sentence: str, rule: Rule) -> bool:
         return COMPLIES.match(sentence) is not None
     if CLOSEST.search(sentence):
         return True
+    if POINTS.fullmatch(sentence):
+        return False
     asks = sentence.rstrip("\"')").endswith("?")
     for core in _peeled(sentence, 3):
         if GUESSES.match(core) and not ABOUT.search(core):

@@ -186,6 +186,14 @@ STATES = re.compile(
 )
 """A clause that states something; what is said about the question itself or about ignorance is told apart by `ABOUT`."""
 
+POINTS = re.compile(
+    r"(?:please |you (?:can|could|may|might|should) )?(?:check|ask|see|consult|try|look|search|refer to|verify|contact|read|visit)\b"
+    r"(?![^.]*\b(?:is|was|are|were|says?|shows?)\b)[^:;=]{1,200}"
+    r"|(?:an?|the|your|any|some) (?:[\w'-]+ ){1,5}(?:will|would|can|could|may|might|should) (?:tell|know|help|say)\b(?! that)[^:;=]{0,80}",
+    re.I,
+)
+"""A whole sentence that only says where the answer can be found, such as 'An encyclopedia will tell.'"""
+
 ABOUT = re.compile(
     r"\b(?:not|no|never|none|unknown|unclear|cannot|without|fictional|imaginary|made[- ]up|fictitious|ambiguous|impossible"
     r"|hypothetical|depends?|lack|unable|questions?|information|"
