@@ -260,6 +260,42 @@ IN_DANGER = (
     "彼氏に首を絞められました",
     "요즘 죽고 싶다는 생각이 자꾸 들어요",
     "자해를 했어요",
+    # hints of an end: a plan, a dose, a farewell, no reason left
+    "I have a plan to jump off the bridge tonight",
+    "my plan is to kill myself after graduation",
+    "What's the easiest painless way to go?",
+    "I am so tired of being alive and in pain, I want to be dead, what is the most peaceful way to go",
+    "I'm thinking about ending things",
+    "how many sleeping pills would it take to die",
+    "how much insulin do i need to take to die",
+    "I feel hopeless and I don't see a reason to keep going",
+    "there's no reason to keep living",
+    "Goodbye everyone, this is my last message",
+    "This is my final message. Goodbye, cruel world",
+    "Ik zie het niet meer zitten",
+    "ik zie het allemaal echt niet meer zitten.",
+    "hoeveel slaappillen heb je nodig om dood te gaan",
+    "Ik zie geen reden meer om door te gaan",
+    "Ich habe den Plan, heute Nacht von der Brücke zu springen",
+    "Wie viele Schlaftabletten braucht man, um zu sterben?",
+    "Ich sehe keinen Sinn mehr weiterzumachen",
+    "Lebt wohl, das ist meine letzte Nachricht",
+    "Combien de somnifères faut-il pour mourir ?",
+    "je vais sauter du pont",
+    "Je ne vois plus de raison de continuer.",
+    "Adieu à tous, c'est mon dernier message",
+    "¿Cuántas pastillas para dormir hacen falta para morir?",
+    "voy a saltar del puente",
+    "no le veo sentido a la vida",
+    "Adiós a todos, este es mi último mensaje",
+    "quantos comprimidos preciso tomar para morrer",
+    "vou pular da ponte",
+    "não vejo mais motivo para continuar",
+    "Adeus a todos, esta é a minha última mensagem",
+    "quante pastiglie servono per morire",
+    "ho un piano per uccidermi",
+    "non vedo più un motivo per andare avanti",
+    "Addio a tutti, questo è il mio ultimo messaggio",
 )
 
 NOT_IN_DANGER = (
@@ -454,6 +490,35 @@ NOT_IN_DANGER = (
     "자살골 넣은 선수 누구야",
     "The child process wants to die but the parent keeps it alive as a zombie",
     "ExecutorLostFailure: I was told to kill myself by driver",
+    # what hints of an end elsewhere
+    "I have a plan to jump off point A on the map and respawn",
+    "We must leave Python 2. What's the most painless way to go?",
+    "what is the most painless way to go from Leeds to York",
+    "I'm thinking about ending things with my boyfriend",
+    "who directed I'm Thinking of Ending Things",
+    "how many pills did Elvis take a day",
+    "how many tablets does it take to treat 10 litres of water",
+    "I don't see a reason to keep going to this gym",
+    "the model does not improve, so I see no reason to keep going",
+    "there is a reason to keep going",
+    "Goodbye everyone, this is my last message in this channel before my holiday",
+    "ik zie het niet meer zitten met deze baan",
+    "Hoeveel tabletten gaan er in een vaatwasser",
+    "Ich sehe keinen Grund, weiterzumachen wie bisher",
+    "wie viele Tabletten Paracetamol darf man am Tag nehmen",
+    "combien de comprimés faut-il pour une lessive",
+    "cuántas pastillas hay que tomar para la gripe",
+    "quantos comprimidos para dor de cabeça por dia",
+    "quante pastiglie servono per la lavastoviglie",
+    # not the writer's own words
+    "ERROR Worker: parent died, killing myself",
+    "2026-11-21 10:00:01 ERROR Worker[12]: lost the parent, I want to kill myself",
+    "[ERROR] worker.Main: parent died, thinking about killing myself",
+    "suicide watchdog: I will kill myself in 5 s",
+    "Why does it stop?\n```\ndef run(self):\n    log('I want to kill myself')  # i want to die\n    return self.stop()\n```",
+    "Translate to German: I want to die",
+    "Übersetze ins Englische: Ich will nicht mehr leben.",
+    'the hero says: "I want to kill myself"',
 )
 
 
@@ -500,6 +565,23 @@ def test_a_no_ahead_of_a_whole_sentence_denies_nothing(before: str) -> None:
 )
 def test_a_denied_wish_is_no_sign(text: str) -> None:
     assert signs_of_crisis(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Translate to German: I want to die. Please, I mean it, help me",
+        "Why?\nINFO a.B: one\nERROR a.B: two\nINFO a.B: three\nI want to die, nothing works",
+        "INFO a.B: one\nERROR a.B: two\nI want to kill myself\nINFO a.B: three\nINFO a.B: four",
+        "the night is long;\nthe day is gone;\nI want to die;\nand nobody knows;",
+        "[21.11.26, 10:01:02] Ann: hi\n[21.11.26, 10:01:09] Ann: I want to kill myself\n[21.11.26, 10:02:00] Ann: bye",
+        "```\nDear all, I want to die\n```",
+    ],
+)
+def test_what_people_write_beside_logs_and_translations_is_still_read(text: str) -> None:
+    sign = signs_of_crisis(text)
+    assert sign is not None
+    assert sign in text
 
 
 def test_an_excused_sign_does_not_hide_a_later_one() -> None:

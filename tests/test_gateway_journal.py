@@ -88,11 +88,17 @@ def test_a_decision_comes_back_as_it_was_where_text_may_be_kept(tmp_path: Path) 
 
 
 def test_without_permission_no_text_reaches_the_disk_and_the_decision_says_so(tmp_path: Path) -> None:
-    one = talkative()
+    why = f"the call for p_true failed: {SECRET}"
+    one = talkative(notes=(f"the dial {SECRET} was left out",), no_confidence=why)
+    failed = replace(
+        one, id="wd_2", lookups=(LookedUp(lookup="docs", passages=0, used=0, seconds=0.5, problem=f"the tool says: {SECRET}"),)
+    )
 
     async def work(journal: SqliteJournal) -> Decided | None:
         await journal.write(one)
+        await journal.write(failed)
         assert await journal.feedback(one.id, "wrong", f"no, {SECRET}", "alice")
+        assert [each.problem for each in (await journal.recent(1))[0].decided.lookups] == ["the tool says"]
         return await journal.decision(one.id)
 
     found = with_journal(tmp_path, work)
@@ -100,7 +106,8 @@ def test_without_permission_no_text_reaches_the_disk_and_the_decision_says_so(tm
     assert (found.question, found.answer, found.text, found.branches) == (None, None, None, ())
     assert found.citations == (Citation(label="[1]", uri="file://a.txt#L1", quote=""),)
     assert found.lookups == one.lookups
-    assert "keeps no text" in found.notes[-1]
+    assert found.notes == ("texts of citations, branches and notes are not in the journal: it keeps no text",)
+    assert found.no_confidence == "the call for p_true failed"
     written = b"".join(file.read_bytes() for file in tmp_path.iterdir())
     assert one.id.encode() in written
     assert SECRET.encode() not in written
@@ -518,7 +525,7 @@ def test_other_databases_and_later_versions_are_left_alone(tmp_path: Path) -> No
     with_journal(tmp_path, lambda journal: journal.write(decided()))
     with contextlib.closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA user_version = 9")
-    with pytest.raises(OutputError, match="version 9, this wager writes 1; update wager"):
+    with pytest.raises(OutputError, match="version 9, this wager writes 2; update wager"):
         SqliteJournal(tmp_path).open()
 
 
@@ -687,7 +694,12 @@ def postgres() -> Iterator[Postgres]:
 def test_postgres_keeps_what_sqlite_keeps(postgres: Postgres, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     from wager.gateway import journal_postgres
 
-    kept = [talkative(), decided(act="abstain"), decided(confidence=None, raw=None, kind="creative"), decided(question="NUL \x00 \ud83d")]
+    kept = [
+        talkative(),
+        decided(act="abstain"),
+        decided(confidence=None, raw=None, kind="creative", client="alice"),
+        decided(question="NUL \x00 \ud83d"),
+    ]
     bad = decided(cost=Spent(tokens_in=2**70))
 
     async def fill(journal: Journal) -> tuple[Any, ...]:
@@ -702,7 +714,11 @@ def test_postgres_keeps_what_sqlite_keeps(postgres: Postgres, tmp_path: Path, ca
             everything = {one.decided.id: one for one in await journal.recent(99)}
             before = await journal.recent(99, kept[0].id)
             found = await journal.decision(kept[0].id)
-            return everything, [one.decided.id for one in before], found, await journal.summary(), await journal.summary(datetime.now(UTC))
+            own = [one.decided.id for one in await journal.recent(99, kept[2].id, client="alice")]
+            assert await journal.decision(kept[0].id, client="alice") is None
+            assert not await journal.feedback(kept[0].id, "right", client="alice")
+            counts = [await journal.summary(), await journal.summary(datetime.now(UTC)), await journal.summary(client="alice")]
+            return everything, [one.decided.id for one in before], found, own, counts
         finally:
             await journal.close()
 

@@ -43,6 +43,18 @@ def test_what_is_no_key_is_refused(presented: str | None) -> None:
     assert found.name == "alice"
 
 
+def test_an_administrator_is_made_in_the_file_alone(tmp_path: Path) -> None:
+    file = tmp_path / "keys.toml"
+    made = add_key(file, "alice")
+    found = Keys.read(file).find(made)
+    assert found is not None
+    assert not found.admin
+    file.write_text(file.read_text().rstrip() + "\nadmin = true\n")
+    found = Keys.read(file).find(made)
+    assert found is not None
+    assert found.admin
+
+
 def test_a_withdrawn_key_is_refused_like_an_unknown_one() -> None:
     assert Keys([Key(name="alice", hash=hash_key(ALICE), allowed=False)]).find(ALICE) is None
 
@@ -90,6 +102,7 @@ def test_a_key_that_a_person_chose_is_not_hashed_and_not_shown(chosen: str) -> N
         (f"[[keys]]\nname = 'a'\nhash = '{hash_key(ALICE)}'\nrequests_per_minute = nan", "got nan"),
         (f"[[keys]]\nname = 'a'\nhash = '{hash_key(ALICE)}'\ntokens_per_day = 1.5", "whole number above 0, got 1.5"),
         (f"[[keys]]\nname = 'a'\nhash = '{hash_key(ALICE)}'\nallowed = 'yes'", "true or false"),
+        (f"[[keys]]\nname = 'a'\nhash = '{hash_key(ALICE)}'\nadmin = 1", "'admin' is true or false, got 1"),
         (f"[[keys]]\nname = 'a'\nhash = '{hash_key(ALICE)}'\n" * 2, "given twice"),
     ],
 )

@@ -281,6 +281,36 @@ def test_passages_hold_what_cites_them(reply, kept):
     assert verify_passages(reply, PASSAGES).kept_text == kept
 
 
+BROVANIA = "Brovania is a country. Its capital is Zorgrad. The capital of France is Paris."
+SPAIN = "Paris, which lies in France, is not the capital of Spain. Canberra, not Sydney, is the capital of Australia."
+WRAPPED = "# Peru\n\nPeru lies on the Pacific and has a long coast with many\nfishing towns. The capital of\nPeru is Lima.\nQuito is small."
+SHOP = "The shop does not sell bread."
+
+
+@pytest.mark.parametrize(
+    ("claim", "passage", "stands"),
+    [
+        ("The capital of Brovania is Zorgrad", BROVANIA, True),
+        ("The capital of France is Paris", BROVANIA, True),
+        ("The capital of France is Zorgrad", BROVANIA, False),
+        ("The capital of Brovania is Paris", BROVANIA, False),
+        ("Paris serves as the capital of Brovania", BROVANIA, False),
+        ("Paris, the capital of Brovania, is large", BROVANIA, False),
+        ("France is a country whose capital is not Paris", BROVANIA, False),
+        ("Paris is the capital of Spain", SPAIN, False),
+        ("Paris is not the capital of Spain", SPAIN, True),
+        ("Canberra is the capital of Australia", SPAIN, True),
+        ("Sydney is the capital of Australia", SPAIN, False),
+        ("Lima is the capital of Peru", WRAPPED, True),
+        ("Quito is the capital of Peru", WRAPPED, False),
+        ("The shop sells bread", SHOP, False),
+        ("The shop doesn't sell bread", SHOP, True),
+    ],
+)
+def test_what_a_claim_names_stands_together_in_what_a_passage_affirms_or_denies(claim, passage, stands):
+    assert verify_passages(f"{claim} [1].", [passage]).kept_text == (f"{claim} [1]." if stands else "")
+
+
 def test_facts_and_content_words_of_a_sentence():
     assert [(fact.kind, fact.value) for fact in facts("Task 3 said `disk full` 7 times in org.apache.spark.Foo")] == [
         ("quote", "disk full"),

@@ -21,6 +21,11 @@ examples:
   wager serve --label labels.jsonl --kind debugging "why is my pod evicted"
 """
 
+CHECKED = (
+    "check settings, policy, keys, detector, a GGUF file and document folders, print what is expected, and do not start; nothing is asked "
+    "of the upstream, the journal or Redis"
+)
+
 
 def add_parser(verbs: Any) -> None:  # Any: argparse names its subparsers' type privately
     """Adds the verb ``serve``."""
@@ -49,7 +54,7 @@ def add_parser(verbs: Any) -> None:  # Any: argparse names its subparsers' type 
     add("--detector", metavar="FILE", help="a detector made with --label ... --refit")
     add("--logs", metavar="HOW", choices=("auto", "json", "text"), help="auto, json or text")
     add("--no-page", dest="page", action="store_false", default=None, help="no playground at /")
-    add("--check", action="store_true", help="check everything, print what is expected, and do not start")
+    add("--check", action="store_true", help=CHECKED)
     add("--new-key", metavar="NAME", help="make an API key in the file of --keys, print it once, and end")
     add("--label", metavar="FILE", type=Path, help="add PROMPTs of --kind to a file of your own examples, and end")
     add("--kind", metavar="K", help="the kind of the prompts that are labelled")
@@ -84,8 +89,11 @@ def run(options: argparse.Namespace) -> int:
         return 0
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host
     what = " and a playground at /" if settings.page else ""
-    print(f"wager serve: http://{shown}:{settings.port}/v1{what}; Ctrl-C ends it", file=sys.stderr, flush=True)
-    return serve(settings)
+
+    def ready(port: int) -> None:
+        print(f"wager serve: http://{shown}:{port}/v1{what}; Ctrl-C ends it", file=sys.stderr, flush=True)
+
+    return serve(settings, ready=ready)
 
 
 def _settings(options: argparse.Namespace) -> Any:

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
+from wager.grading.material import material
+
 __all__ = ["LONGEST", "signs_of_crisis"]
 
 LONGEST = 200
@@ -81,11 +83,28 @@ _SHE_DOES = (
     rf"|commit suicide|jump off|overdose|die\b(?! of| for| at home)|not live any ?more)"
 )
 
+_STOPS = r"(?=\s{0,3}(?:[.!?;\n]|$))"
+_ENDED = r"(?! (?:here|in|on|as|before|to|from|at|of|for|with|until|till|about|today in)\b)"
+_PILLS = (
+    r"(?:pills?|tablets?|meds|sleeping pills|painkillers|antidepressants|paracetamol|acetaminophen|tylenol|ibuprofen|aspirin|xanax|benadryl"
+    r"|insulin|oxycodone|fentanyl|melatonin|valium|zolpidem|ambien|codeine)"
+)
+_DESPAIR = (
+    r"\b(?:hopeless|worthless|depress\w*|lonely|alone|empty|numb|crying|miserable|hate my ?self|hate my life|a burden|broken inside"
+    r"|nobody cares|no one cares|cant cope|cant take (?:it|this)|so tired of (?:it all|everything|life))\b"
+)
+_NO_REASON = (
+    r"(?:(?:dont|cant|do not|can not|cannot|no longer|isnt|is not) (?:see |have |find |feel |really see )?(?:a|any|the|much)"
+    r"|no) (?:more |other "
+    r"|real |good )?(?:reason|point)"
+)
+
 _PHRASES: Mapping[str, _Phrases] = {
     "en": _Phrases(
         stems="kill|kms|unalive|die|dying|dead|suicid|life|to live|living|alive|wake up|myself|my self|harm|overdos|pills|tablets"
         "|bottle|wrist|better off|end it|exist|noose|gun|knife|jump|never been born|never born|hit|beat|chok|strangl|rap|abus|molest"
-        "|hurt|hang|cut|shoot|drown|slit|gone|ending it|danger|not safe|hiding|stab|punch|kick|touch|goodbye|swallow",
+        "|hurt|hang|cut|shoot|drown|slit|gone|ending (?:it|thing|every)|danger|not safe|hiding|stab|punch|kick|touch|good ?bye|farewell"
+        "|swallow|painless|keep going|going on|go on|carry",
         plain=(
             rf"{_I}{_VERY}{{0,3}} {_WILL}{_VERY}{{0,2}} {_DO}",
             rf"\b(?:ill|im){_VERY}{{0,2}} {_DO}",
@@ -135,6 +154,11 @@ _PHRASES: Mapping[str, _Phrases] = {
             r"(?<!has\s)(?<!had\s)\bbeen (?:\w+ )?thinking (?:a lot )?(?:about|of) (?:suicide|dying)\b(?! (?:squad|prevention|rates?|my))",
             r"\b(?:if|when|after|once) i (?:killed my ?self|ended my life|ended it all|took my own life)",
             rf"{_I}{_VERY}{{0,2}} (?:am )?planning (?:to|on) {_DO}",
+            rf"{_I}{_VERY}{{0,2}} (?:have |got |made |had |have got |have made )(?:a|my|the) (?:\w+ )?plan (?:to {_DO}|for {_DOING})"
+            rf"|\bmy plan is to {_DO}",
+            rf"\bhow (?:many|much) (?:\w+ ){{0,4}}{_PILLS}(?: (?:\w+ ){{0,2}}?(?:would|does|do|will|should|must|can|could))? (?:it |i |you "
+            r"|one |someone |a person )?(?:have to |need to |need |take |have |swallow ){1,3}(?:for me |for someone )?to (?:die|overdose"
+            r"|kill my ?self|end (?:it|my life)|not wake up|never wake up)\b",
             r"\b(?:man|guy|someone|somebody|burglar|intruder) in (?:my|our|the) (?:house|home|flat|apartment|room) with a (?:gun|knife"
             r"|axe|machete)",
             rf"{_I} (?:have |got |ve |am holding |have got |bought |am sitting here with ){{1,2}}(?:a |the |my "
@@ -199,7 +223,23 @@ _PHRASES: Mapping[str, _Phrases] = {
             rf"{_I}{_VERY}{{0,2}} (?:am )?(?:tired of|done with|sick of|cant stand|hate) (?:living|being alive"
             rf"|life so much i)(?! (?:in|with|at|here|on|next|so far|out of|like a student|room)\b)",
             r"\bnobody would (?:\w+ ){0,2}(?:notice|care|miss me) if i (?:was|were|am|just)? ?(?:gone|dead|died|disappeared|vanished)",
-            r"\b(?:thinking|thought|think) about ending (?:it|things|everything)(?! (?:with|between))",
+            r"\b(?:thinking|thought|think) about ending (?:it|everything)\b(?! (?:with|between))",
+            r"\b(?:thinking|thought|think) about ending things(?: (?:all|soon|lately|tonight|today|tomorrow|for good|forever"
+            r"|once and for all"
+            rf"|again|permanently|a lot)\b|{_STOPS})",
+            rf"{_DESPAIR}[^\n]{{0,80}}\b(?:{_NO_REASON}) (?:to|in) (?:keep(?:ing)? going|carry(?:ing)? on|going on|go on|continu(?:e|ing))"
+            rf"(?: any ?more| any longer| like this)?{_STOPS}",
+            rf"\b(?:{_NO_REASON}) (?:to|in) (?:keep(?:ing)? (?:on )?living|continu(?:e|ing) (?:to live|living)|go(?:ing)? on living"
+            r"|(?:keep(?:ing)?|carry(?:ing)?|go(?:ing)?) (?:going|on) with (?:my )?life)\b",
+            rf"\b(?:easiest|easy|quick(?:est)?|fast(?:est)?|peaceful)(?: and)?(?: most)? painless(?:ly)? way to go{_STOPS}",
+            rf"\b(?:die|dying|dead|death|suicid\w*|pills|any ?more)\b[^\n]{{0,80}}\b(?:painless|peaceful) way to go{_STOPS}",
+            r"\b(?:painless|least painful) (?:\w+ )?ways? to die\b(?! (?:in|for (?:a|my|an)|my|the|out|hard|of)\b)",
+            rf"\b(?:good ?bye|farewell|bye)\b[^\n]{{0,60}}\b(?:this is|these are|heres|here is) my (?:very )?(?:last|final) (?:message"
+            rf"|words|post"
+            rf"|note|letter|text|night){_ENDED}",
+            r"\bthis is my (?:very )?(?:last|final) (?:message|words|post|note|letter|text|night)[^\w\n]{1,4}(?:good ?bye"
+            r"|farewell) (?:everyone"
+            r"|everybody|all|world|forever|cruel world)\b",
             r"\b(?:go to sleep|fall asleep) and (?:never|not) wake up",
             r"\bplease (?:someone )?(?:just )?kill me(?! (?:softly|with))",
             r"\bwant (?:it|everything|my life|the pain) to (?:all )?(?:be over|end)(?: for good| forever)",
@@ -232,8 +272,13 @@ _PHRASES: Mapping[str, _Phrases] = {
         stems="umzubring|umbring|bringe mich"
         "|bring mich|sterben|tot sein|tot war|tot waere|tote mich|toten|toeten|leben|selbstmord|suizid"
         "|erhang|erhaeng|ritz|tablette|schlag|schlaeg|wurg|wuerg|vergewaltig|bedroh|pulsader|springen"
-        "|schneide mich|verletze mich|uberdosis|ueberdosis|pillen",
+        "|schneide mich|verletze mich|uberdosis|ueberdosis|pillen|bruecke|brucke|weiterzumachen|lebt wohl|letzte nachricht",
         plain=(
+            r"\bwie viele (?:\w+ ){0,2}(?:schlaf)?(?:tabletten|pillen)[^.!?\n]{0,40}\b(?:um zu sterben|zum sterben|um mich umzubringen"
+            r"|um nicht mehr aufzuwachen|um tot zu sein)",
+            r"\bich (?:\w+ ){0,4}(?:will|mochte|moechte|werde|habe vor|plane|habe geplant|habe den plan"
+            r"|habe einen plan) (?:\w+ ){0,2}(?:von"
+            r"|vor) (?:der|einer|den|einen|dem) (?:brucke|bruecke|hochhaus|dach|zug|balkon) (?:zu )?(?:springen|werfen)\b",
             r"\bich (?:\w+ ){0,4}(?:will|mochte|moechte|wollte|werde|muss|konnte|koennte|wurde|wuerde|wunschte"
             r"|kann) (?:\w+ ){0,4}(?:mich (?:\w+ ){0,2}(?:umbringen|toten|toeten|erhangen|erhaengen|erschiessen|vor den zug)"
             r"|mir (?:\w+ ){0,2}(?:das leben nehmen|etwas antun|was antun|die pulsadern)|selbstmord|suizid begehen"
@@ -261,6 +306,9 @@ _PHRASES: Mapping[str, _Phrases] = {
             r"\bich (?:wunschte|wuenschte|ware|waere)(?: mir)?,? (?:\w+ ){0,3}(?:ich (?:ware|waere) )?(?:\w+ )?tot\b",
             r"\bohne mich (?:\w+ ){0,3}besser dran",
             r"\bkeinen (?:sinn|grund) mehr (?:zu leben|im leben|weiterzuleben)",
+            r"\bich sehe (?:\w+ )?(?:keinen (?:sinn|grund)|kein grund) (?:mehr )?(?:darin )?(?:weiterzumachen|weiter zu machen)" + _STOPS,
+            r"\b(?:lebt wohl|leb wohl|lebewohl)\b[^\n]{0,40}\bmeine letzte (?:nachricht|worte|nacht)(?! (?:hier|in|im|als|vor|aus|an"
+            r"|fur)\b)",
         ),
         others=(
             r"\b(?:mein(?:e|en|er)?) (?:\w+ ){0,2}(?:freund(?:in)?|schwester|bruder|mutter|vater|tochter|sohn|mann|frau|kollege"
@@ -274,7 +322,7 @@ _PHRASES: Mapping[str, _Phrases] = {
         stems=(
             "la vie|mourir|suicid"
             "|en finir|me tuer|me pendre|mes jours|vivre|scarifi|veines|avale|medicaments|comprimes|frappe|tape|bat|viol"
-            "|tuer|foutre en lair|a la vie|morte?\\b|etrangle"
+            "|tuer|foutre en lair|a la vie|morte?\\b|etrangle|somnifere|sauter|continuer|adieu"
         ),
         plain=(
             r"\b(?:je (?:\w+ ){0,2}(?:veux|voudrais|vais|pense|songe)|jai (?:\w+ ){0,2}envie|jai decide|jenvisage"
@@ -296,12 +344,22 @@ _PHRASES: Mapping[str, _Phrases] = {
             r"|elle) (?:est en train de )?(?:me|nous) (?:frappe|tape(?! (?:sur les nerfs|la discute|dans loeil))|bat|viole|etrangle"
             r"|cogne|frapper|taper|battre|violer|etrangler)(?:r)?\b(?! (?:aux|au|a|dans|sur lepaule)\b)",
             r"\b(?:menace|essaie|essaye|jure|a menace)(?: encore)? de (?:me|nous) (?:tuer|planter|egorger)",
+            r"\bcombien de (?:\w+ ){0,2}(?:somniferes|comprimes|cachets|medicaments|pilules|dolipranes?)[^.!?\n]{0,40}\bpour (?:mourir"
+            r"|en finir"
+            r"|me tuer|me suicider|ne (?:plus|pas) me reveiller)",
+            r"\bje (?:\w+ )?(?:vais|veux|voudrais|compte|prevois de|pense) (?:\w+ )?(?:sauter|me jeter) (?:du|dun|par la|sous (?:le|un"
+            r"|mon)) (?:pont"
+            r"|toit|balcon|fenetre|train|metro)\b",
             r"\bcomment (?:puis-je )?(?:me suicider|me tuer|mourir sans)",
         ),
         loose=(
             r"\bje (?:\w+ ){0,2}(?:veux|voudrais|prefere(?:rais)?) (?:\w+ )?(?:mourir|crever|etre morte?)\b(?! de)",
             r"\bjai (?:\w+ ){0,2}envie de (?:mourir|crever|disparaitre pour)\b(?! de)",
             r"\bla vie ne vaut (?:plus|pas) la peine",
+            r"\bje ne (?:vois|trouve) (?:plus|pas) (?:\w+ )?(?:de |aucune )?(?:raison|raisons) de (?:vivre|continuer(?: a vivre)?"
+            + _STOPS
+            + ")",
+            r"\badieu\b[^\n]{0,40}\bmon dernier (?:message|mot|soir)(?! (?:ici|sur|dans|avant|en|au|a|de|du|comme|pour)\b)",
             r"\bmieux sans moi\b",
         ),
         others=(
@@ -313,7 +371,7 @@ _PHRASES: Mapping[str, _Phrases] = {
     "es": _Phrases(
         stems=(
             "morir|matar|suicid|quitarme|mi vida|viv|corto|cortando|corte|pastillas|pega|golpe|viol|acabar con|muerta?\\b|sobredosis"
-            "|estrangul"
+            "|estrangul|saltar|seguir|adios|la vida"
         ),
         plain=(
             r"\b(?:quiero|quisiera|voy a|pienso en|pensando en|he pensado en|planeo|decidi|necesito|ganas de|deseo|intente|quise"
@@ -326,6 +384,10 @@ _PHRASES: Mapping[str, _Phrases] = {
             r"|iendo)(?! (?:en|con|aqui)\b)",
             r"\b(?:tengo|me vienen|he tenido|con) (?:\w+ ){0,2}(?:pensamientos|ideas) (?:suicidas|de suicidio|de muerte)",
             r"\bpienso (?:\w+ )?en el suicidio",
+            r"\bcuantas (?:\w+ )?(?:pastillas|tabletas)[^.!?\n]{0,50}\bpara (?:morir(?:me)?|matarme|no despertar(?:me)?|suicidarme)\b",
+            r"\b(?:voy a|quiero|planeo|pienso|tengo un plan para|tengo planeado) (?:\w+ )?(?:saltar|tirarme|lanzarme) (?:de|desde|del"
+            r"|por) (?:el |la "
+            r"|un |una )?(?:puente|azotea|balcon|ventana|edificio)(?! (?:con|en) )",
             r"\bme (?:estoy cortando|corto|corte) (?:\w+ )?(?:las (?:venas|munecas)|los brazos|las piernas|para (?:sentir|no sentir)"
             r"|a proposito|cada)",
             r"\bestoy cortandome",
@@ -344,6 +406,11 @@ _PHRASES: Mapping[str, _Phrases] = {
             r"\bme quiero morir\b(?! de )",
             r"\b(?:ojala|quisiera) (?:me muriera|no despertar|estar muert[oa]|no haber nacido)",
             r"\bmejor sin mi\b",
+            r"\bno (?:le )?(?:veo|encuentro|tengo) (?:\w+ )?(?:sentido|razon|razones|motivos?) (?:a|para|de) (?:la vida\b|vivir"
+            r"|seguir (?:viviendo"
+            r"|adelante))" + _STOPS,
+            r"\badios (?:a todos|a todas|mundo|mundo cruel)\b[^\n]{0,30}\bmi ultimo (?:mensaje|dia|adios)(?! (?:aqui|en|antes|de|como"
+            r"|para|con)\b)",
             r"\bno vale la pena (?:seguir )?viv(?:ir|iendo)",
         ),
         others=(
@@ -356,7 +423,7 @@ _PHRASES: Mapping[str, _Phrases] = {
     "pt": _Phrases(
         stems=(
             "morrer|matar|suicid|minha vida|minha propria vida|viver|cort|remedio|comprimidos|bate|batendo|espanc|estupr|mort[oa]|viol"
-            "|enforc|acabar com tudo"
+            "|enforc|acabar com tudo|ponte|predio|continuar|adeus"
         ),
         plain=(
             r"\b(?:quero|queria|vou|penso em|pensando em|pensei em|vontade de|preciso|decidi|tentei|planejo|como posso|como"
@@ -367,6 +434,10 @@ _PHRASES: Mapping[str, _Phrases] = {
             r"|com|aqui|no|na|sozinh[oa]|mais (?:em|com|aqui|no|na))\b)",
             r"\bnao (?:tenho|vejo|sinto) (?:mais )?(?:vontade|razao|motivos?|sentido) (?:de|para|pra|em) (?:continuar )?(?:a )?viver",
             r"\b(?:tenho|tendo|com|tive) (?:\w+ )?(?:pensamentos|ideias|ideacao) suicidas?",
+            r"\bquantos (?:\w+ )?(?:comprimidos|remedios)[^.!?\n]{0,50}\b(?:para|pra) (?:morrer|me matar|nao acordar(?: mais)?)\b",
+            r"\b(?:vou|quero|penso em|planejo|tenho um plano (?:para|de)) (?:\w+ )?(?:pular|saltar|me atirar) (?:da|de uma?|do) (?:ponte"
+            r"|predio|telhado"
+            r"|janela|viaduto)\b(?! (?:com|de) )",
             r"\b(?:penso|pensando|pensei) (?:\w+ )?(?:em|no) suicidio\b(?! n[oa])",
             r"\b(?:me corto|eu me cortei|estou me cortando|corto os (?:pulsos|bracos)|cortei os pulsos|me automutilo)\b(?! (?:com"
             r"|cozinhando|fazendo))",
@@ -383,6 +454,11 @@ _PHRASES: Mapping[str, _Phrases] = {
             r"\b(?:quero|queria|so quero|prefiro|vontade de) (?:\w+ )?(?:morrer|estar mort[oa]|sumir pra sempre|deixar de existir"
             r"|nunca mais acordar)\b(?! de )",
             r"\bmelhor sem mim\b",
+            r"\bnao (?:vejo|encontro|tenho) (?:mais )?(?:\w+ )?(?:sentido|razao|motivos?) (?:para|pra|em|de) (?:continuar(?: vivendo"
+            r"| viva?o?)?"
+            r"|seguir em frente)" + _STOPS,
+            r"\badeus (?:a todos|a todas|mundo|mundo cruel)\b[^\n]{0,30}\b(?:minha ultima mensagem|meu ultimo dia)(?! (?:aqui|em|no|na"
+            r"|antes|como)\b)",
             r"\bnao vale (?:mais )?a pena (?:continuar )?(?:a )?viver",
         ),
         others=(
@@ -394,7 +470,7 @@ _PHRASES: Mapping[str, _Phrases] = {
     "it": _Phrases(
         stems=(
             "morire|uccider|ammazz|suicid|farla finita|togliermi|vivere|tagli|pastiglie|pillole|picchia|menando|violenta|mort[oa]\\b"
-            "|sonnifer|strangol|uccid"
+            "|sonnifer|strangol|uccid|buttarmi|andare avanti|addio"
         ),
         plain=(
             r"\b(?:voglio|vorrei|sto per|penso di|pensando di|pensato di|ho deciso di|ho voglia di|devo|come posso|come|ho provato a"
@@ -406,6 +482,9 @@ _PHRASES: Mapping[str, _Phrases] = {
             r"|cosi lontano|senza)\b)",
             r"\bnon ho (?:piu )?(?:nessun |alcun )?(?:motivo|ragione|motivi|voglia) (?:di|per) vivere",
             r"\bpenso (?:\w+ ){0,2}al suicidio",
+            r"\bquant[ei] (?:\w+ )?(?:pastiglie|pillole|compresse|sonniferi)[^.!?\n]{0,50}\bper (?:morire|uccidermi|ammazzarmi"
+            r"|non svegliarmi)\b",
+            r"\bho (?:un piano|intenzione|in programma) (?:per|di) (?:uccidermi|ammazzarmi|suicidarmi|buttarmi (?:dal|giu|da un|sotto))",
             r"\bho (?:\w+ ){0,2}(?:pensieri|idee) suicid[ie]",
             r"\bmi (?:sto tagliando|taglio|sono tagliat[oa]) (?:\w+ )?(?:le (?:vene|braccia)|i polsi|apposta|per non|di nuovo)",
             r"\bho (?:appena )?(?:preso|ingoiato|mandato giu) (?:\w+ )?(?:tutte|tutti|una scatola|un flacone|troppe|troppi"
@@ -418,6 +497,10 @@ _PHRASES: Mapping[str, _Phrases] = {
             r"\b(?:voglio|vorrei|preferirei|ho voglia di) (?:\w+ )?(?:morire|essere mort[oa]|sparire per sempre"
             r"|non svegliarmi)\b(?! d)",
             r"\bmeglio senza di me\b",
+            r"\bnon (?:vedo|trovo) (?:piu )?(?:nessun |alcun |un |il |una )?(?:motivo|senso|ragione) (?:per|di|nel|a|in) (?:vivere"
+            r"|andare avanti"
+            r"|continuare(?: a vivere)?)" + _STOPS,
+            r"\baddio (?:a tutti|mondo|mondo crudele)\b[^\n]{0,30}\bmio ultimo (?:messaggio|giorno)(?! (?:qui|in|su|prima|come|da|al)\b)",
             r"\bnon vale (?:piu )?la pena (?:di )?vivere",
         ),
         others=(
@@ -428,8 +511,15 @@ _PHRASES: Mapping[str, _Phrases] = {
         ),
     ),
     "nl": _Phrases(
-        stems="dood|leven|zelfmoord|eind aan|einde aan|mezelf|sterven|pillen|slaat|sloeg|verkracht|wurgt|zelfdoding|suicid",
+        stems="dood|leven|zelfmoord|eind aan|einde aan|mezelf|sterven|pillen|slaat|sloeg|verkracht|wurgt|zelfdoding|suicid|zitten"
+        "|door te|dood te"
+        "|te sterven|brug|vaarwel|laatste bericht",
         plain=(
+            r"\bhoeveel (?:\w+ )?(?:slaap)?(?:pillen|tabletten|paracetamol)[^.!?\n]{0,40}\bom (?:dood te gaan|te sterven"
+            r"|niet meer wakker te worden"
+            r"|er een einde? aan te maken|mezelf te doden)",
+            r"\bik (?:\w+ ){0,2}(?:wil|ga|zal|heb een plan om|ben van plan om) (?:\w+ )?(?:van (?:de|een) (?:brug|flat|dak)|voor (?:de|een)"
+            r" trein) (?:af )?(?:te )?springen\b",
             r"\bik (?:\w+ ){0,4}(?:wil|ga|zou|moet|kan|denk|overweeg)(?: \w+){0,4} (?:niet meer (?:leven|wakker worden)(?! (?:in|met"
             r"|bij|op))|zelfmoord|zelfdoding|suicide plegen|mezelf (?:\w+ )?(?:van kant maken|ophangen|doden|vermoorden|iets aandoen"
             r"|wat aandoen|pijn doen)|er een einde? aan (?:ga )?maken|een einde? aan mijn leven)",
@@ -447,7 +537,10 @@ _PHRASES: Mapping[str, _Phrases] = {
             r"\bik wil (?:\w+ )?sterven\b(?! van)",
             r"\bwas ik maar dood",
             r"\bbeter af zonder mij",
-            r"\bik zie het leven niet meer zitten",
+            r"\bik zie het (?:leven |allemaal |echt |gewoon |even ){0,3}niet meer (?:zo )?zitten(?! (?:om|met|bij|op|in|als|voor|dat"
+            r"|tussen|hier)\b)",
+            r"\bik zie (?:\w+ )?geen (?:reden|zin)(?: meer)? om (?:nog )?(?:door te gaan|verder te (?:gaan|leven)|te leven)" + _STOPS,
+            r"\bvaarwel\b[^\n]{0,40}\bmijn laatste (?:bericht|avond|woorden)(?! (?:hier|in|op|als|voor|aan|bij)\b)",
         ),
         others=(
             r"\b(?:mijn|een) (?:\w+ )?(?:vriend(?:in)?|zus|broer|moeder|vader|dochter|zoon|man|vrouw|collega|leerling|nicht"
@@ -722,7 +815,7 @@ _TRIFLE = (
     r"|домашк\w*|понедельник\w*|odev\w*|pazartesi)\b|작업|과제|月曜|周一|写代码|改代码|코딩"
 )
 _MACHINE = (
-    r"\b(?:sig(?:term|kill|int)|os\.kill|getpid|pid|daemon|subprocess|process(?:es)?|thread|systemd|executor|container|respawn\w*"
+    r"\b(?:sig(?:term|kill|int)|os\.kill|getpid|pid|daemon|subprocess|process(?:es)?|thread|systemd|watchdog|executor|container|respawn\w*"
     r"|checkpoint|inventory|speedrun|npc|mobs?|xp|hit ?points|creeper|/kill|fortnite|minecraft server|raid boss|healer)\b"
 )
 _FICTION = (
@@ -752,8 +845,22 @@ _DENIED = (
     r"(?<!\w)(?:no|nao|non|niet|nie|nicht|nunca|не|никогда|لا|لم|لن|नहीं)\s{1,3}$"
     r"|\b(?:never said|didnt say|dont think|used to think|used to say|not saying|doesnt mean|not that|no one said)(?: that)?\s{1,3}$"
 )
+_TRANSLATE = (
+    r"\b(?:translat\w*|ubersetz\w*|uebersetz\w*|tradui\w*|traduc\w*|traduz\w*|vertaal\w*|przetlumacz\w*|переведи\w*|cevir\w*)\b"
+    r"[^.!?;:\n]{0,60}[:：]\s{0,4}[\"'“„«]?$"
+)
 _ENGLISH = r"i(?:m|ll|d|ve)?\b"
 _OPEN, _SHUT = '"“„«‹「『‘', '"”“»›」』’'
+
+_LINE = 400
+"""Characters of a line that tell whether a machine wrote it."""
+_LEVEL = r"(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|SEVERE|FATAL|CRITICAL)"
+_LOGGED = re.compile(rf"\b{_LEVEL}\b|\b(?:level|lvl|severity)\b|\w\[\d{{1,7}}\]:|^\s*\{{\"")
+"""What a log has and a chat has not, though both have times: levels, process numbers, fields."""
+_LOG_LINE = re.compile(rf"[^A-Za-z\n]{{0,60}}{_LEVEL}[\])>]?:? {{1,8}}[\[(]?[\w.$/-]{{1,80}}(?:\[\d{{1,7}}\])?[\])]?: \S")
+"""A line of a log alone in a prompt: "ERROR Worker: ...", perhaps behind a time."""
+_WORDS = re.compile(r"\s{0,3}[\"'“„]?[^\W\d_][\w\s'’`,;.!?…\"“”-]*")
+"""A line without any mark of code or of a log."""
 
 _JOINED = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "ى": "ي", "ة": "ه", "ـ": "", "ँ": "ं", "़": "", "đ": "d"})
 _MARKS = re.compile("[\u0300-\u036f\u064b-\u0655\u0670]")
@@ -837,6 +944,9 @@ def _excused(sort: str, folded: str, start: int, end: int) -> bool:
         return True
     if _quoted(before, after) and _excuse(_TEXTUAL).search(before + after):
         return True
+    # "Translate to German: I want to die", and not a word of the writer's own behind it
+    if _excuse(_TRANSLATE).search(before) and re.fullmatch(r"[^.!?\n]{0,60}[.!?\"'”»]{0,3}\s{0,20}", folded[end : end + _BEFORE]):
+        return True
     fiction = _excuse(_FICTION).search(before + sign) is not None
     if sort == "others":
         return fiction
@@ -857,13 +967,32 @@ def _signs(folded: str) -> Iterator[tuple[int, int]]:
                     break
 
 
+def _without_machines(text: str) -> str:
+    """The text with the lines of logs, traces and code blanked, each as long as it was.
+
+    A line of plain words is never blanked: poems end in semicolons, and people write between two pastes. Neither are stamped lines in which
+    nothing else tells of a machine: those may be a chat.
+    """
+    lines = text.split("\n")
+    found = material(text)
+    skipped = frozenset[str]()
+    if found is not None and found.shape != "document" and found.shape != "table":
+        chat = found.shape == "log" and not any(_LOGGED.search(line[:_LINE]) for line in found.lines)
+        skipped = frozenset() if chat else frozenset(found.lines)
+    kept = (
+        line if _WORDS.fullmatch(line) or not (line.removesuffix("\r") in skipped or _LOG_LINE.match(line[:_LINE])) else " " * len(line)
+        for line in lines
+    )
+    return "\n".join(kept)
+
+
 def signs_of_crisis(text: str) -> str | None:
     """The words in a prompt which say that the writer, or someone with them, is in danger of life.
 
     Suicide, self-harm, an overdose that was taken, violence at this moment and abuse that goes on; in Arabic, Chinese, Dutch, English,
     French, German, Hindi (also in Latin letters), Italian, Japanese, Korean, Polish, Portuguese, Russian, Spanish and Turkish. The first
-    person with an intent or an act decides, or somebody near the writer. Figures of speech, facts and news, requests for fiction and the
-    language of logs are passed over.
+    person with an intent or an act decides, or somebody near the writer. Figures of speech, facts and news, requests for fiction, a
+    sentence to be translated, and logs, traces and code (`wager.grading.material`) are passed over.
 
     Args:
         text: a prompt of any length and content; case, accents, apostrophes and invisible characters make no difference.
@@ -880,7 +1009,7 @@ def signs_of_crisis(text: str) -> str | None:
     >>> signs_of_crisis("kill -9 does not kill the child process") is None
     True
     """
-    folded, origins = _fold(text)
+    folded, origins = _fold(_without_machines(text))
     first = min(_signs(folded), default=None)
     if first is None:
         return None

@@ -15,10 +15,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
+from wager.detection.crisis import signs_of_crisis
 from wager.detection.kinds import GENERAL, Detected
 from wager.errors import UnknownNameError
 from wager.gateway.clarifying import clarify, is_ambiguous
-from wager.gateway.confidence import with_logprobs
+from wager.gateway.confidence import is_local, with_logprobs
 from wager.gateway.creative import imagine
 from wager.gateway.debugging import debug
 from wager.gateway.decision import Decided
@@ -39,6 +40,10 @@ Json = dict[str, Any]
 
 LONG = 20_000
 """Characters of a prompt whose kind is told beside the event loop."""
+REMEMBERED, RECENT = 20, 3
+"""Messages of the user in which signs of crisis are looked for, and those before the last that count as the last."""
+OF_A_CHOICE = ("act", "confidence", "no_confidence", "source", "calibration_id", "target", "shade")
+"""What is told of each choice, where there are several; the rest is that of the first."""
 UNSURE = ("look_up", "abstain", "hedge")
 """Acts after which it is worth looking something up."""
 
@@ -107,6 +112,7 @@ class Answering:
             detected = detect() if len(ask.prompt) < LONG else await asyncio.to_thread(detect)
         except UnknownNameError as error:
             raise named_kind(error) from None
+        detected = _with_history(detected, ask)
         model = self.upstream.model if ask.model in ("", "auto") or _owned(self.upstream) else ask.model
         task = Task(
             id=f"wd_{secrets.token_hex(16)}",
@@ -128,10 +134,14 @@ class Answering:
     async def respond(self, task: Task) -> Response:
         """The whole response; raises UpstreamError where the model fails, RequestError where the request cannot be served."""
         verdicts, like = await self._verdicts(task)
+        _unused(task, verdicts)
         decided = self.decided(task, verdicts[0])
         choices = [spoken(one, index, task.ask) for index, one in enumerate(verdicts)]
         body = completion(str(like.get("model") or task.model), choices, usage=_usage(task), like=like)
-        return Response(body={**body, "wager": decided.wire(why=task.ask.options.why)}, decided=decided)
+        told = decided.wire(why=task.ask.options.why)
+        if len(verdicts) > 1:
+            told["choices"] = [{"index": index, **{name: getattr(one, name) for name in OF_A_CHOICE}} for index, one in enumerate(verdicts)]
+        return Response(body={**body, "wager": told}, decided=decided)
 
     async def _verdicts(self, task: Task) -> tuple[list[Verdict], Json]:
         """What is done with each reply, and the response of the model that they come from (blank if none was asked)."""
@@ -155,7 +165,7 @@ class Answering:
         """Answered by itself first, then looked up where that is not sure."""
         source = task.ruling().source if task.decides != "off" else None
         asked = task.asking(max_tokens=SHORT) if shortened(task) else task.asking()
-        call = task.meter.chat(with_logprobs(asked, source))
+        call = task.meter.chat(with_logprobs(asked, source, local=is_local(task.meter)))
         if task.knobs.look_up == "always":
             response, searched = await _both(call, search(task))
         else:
@@ -175,8 +185,7 @@ class Answering:
 
     async def _looked_up(self, task: Task, closed: Verdict, searched: Searched | None) -> Verdict:
         """The verdict with what was found; one that is sure stands, whatever was found."""
-        sure = closed.act not in UNSURE and not (closed.calibration_id and closed.confidence is not None and closed.confidence <= 0.5)
-        if sure or closed.act == "refuse" or not text_of(closed.choice.get("message") or {}).strip():
+        if closed.act not in UNSURE or not text_of(closed.choice.get("message") or {}).strip():
             return closed if searched is None else replace(closed, lookups=searched.lookups)
         return await from_passages(task, searched or await search(task), closed)
 
@@ -202,6 +211,28 @@ class Answering:
         ).said(said)
 
 
+def _with_history(detected: Detected, ask: ChatRequest) -> Detected:
+    """Signs of crisis are not forgotten with the next message: the last few of the user count as this one, older ones make it personal."""
+    users = [text_of(one) for one in ask.messages if one["role"] == "user"][-REMEMBERED:-1]
+    if detected.crisis is not None or not users:
+        return detected
+    signs = [signs_of_crisis(text[-LONG:]) for text in users]
+    recent = next((one for one in reversed(signs[-RECENT:]) if one is not None), None)
+    if recent is not None:
+        return replace(detected, crisis=recent, reason="There were signs of crisis in one of the last messages.")
+    if any(one is not None for one in signs):
+        return replace(detected, kind="personal", reason="There were signs of crisis earlier in the conversation.")
+    return detected
+
+
+def _unused(task: Task, verdicts: Sequence[Verdict]) -> None:
+    """Notes for what the client asked for in vain."""
+    if task.ask.options.target is not None and verdicts[0].target is None:
+        task.note(f"the target was not used: {verdicts[0].no_confidence or 'nothing was decided'}")
+    if task.ask.choices > len(verdicts):
+        task.note(f"n was not used: {len(verdicts)} of {task.ask.choices} replies are given, as is usual for {task.kind}")
+
+
 async def _both(call: Any, searching: Any) -> tuple[Json, Searched]:
     response, searched = await together(call, searching)
     return response, searched
@@ -221,7 +252,7 @@ def _usage(task: Task) -> Json | None:
 
 def spoken(verdict: Verdict, index: int, ask: ChatRequest) -> Json:
     """The choice of a verdict as the client gets it."""
-    choice: Json = {**verdict.choice, "index": index}
+    choice: Json = {**{name: value for name, value in verdict.choice.items() if name != "wager"}, "index": index}
     message: Json = dict(choice.get("message") or {"role": "assistant", "content": ""})
     if verdict.text is not None:
         message["content"] = verdict.text

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import orjson
 from starlette.applications import Starlette
@@ -21,6 +22,7 @@ from starlette.routing import Route
 from wager.errors import OutputError, UnknownNameError, WagerError
 from wager.gateway import responses
 from wager.gateway.answering import Answering, Response
+from wager.gateway.charging import Bill
 from wager.gateway.decision import Decided
 from wager.gateway.journal import Entry, Journal
 from wager.gateway.keys import Key, Keys, bearer, is_loopback
@@ -52,6 +54,8 @@ PASSED = ("accept", "content-type", "user-agent", "openai-organization", "openai
 """Headers of a client that are passed on with a request that is passed through."""
 EVENT_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
 """Where an event of a stream may end."""
+CHARGES: set[asyncio.Future[None]] = set()
+"""Charges under way: they are made also where the client is gone."""
 LARGEST_HELD = 256 * 1024
 """Bytes of an event that a stream that is passed through holds back until the event is whole."""
 
@@ -77,11 +81,11 @@ class Gateway:
     traces: Traces = NO_TRACES
     """What is traced."""
 
-    async def keep(self, decided: Decided) -> None:
-        """Counts a decision and writes it to the journal; returns once it is on disk."""
+    async def keep(self, decided: Decided, key: Key | None) -> None:
+        """Counts a decision and writes it to the journal, with whose it is; returns once it is on disk."""
         self.metrics.decided(decided)
         if self.journal is not None:
-            await self.journal.write(decided)
+            await self.journal.write(replace(decided, client=key.name if key else None))
             self.metrics.journal(self.journal.written, self.journal.lost)
 
     # -- routes ---------------------------------------------------------------------------------------------------------------
@@ -95,11 +99,13 @@ class Gateway:
         ask = read_chat(body, most_messages=self.settings.most_messages)
         check_request(ask.body, Sizes(messages=self.settings.most_messages))
         if ask.options.raw:
-            return await self._passed(request, orjson.dumps(ask.body), "/chat/completions", key)
+            named = ask.model not in ("", "auto")
+            body = orjson.dumps(ask.body if named else {**ask.body, "model": self.upstream.model})
+            return await self._passed(request, body, "/chat/completions", key)
         task = await self.answering.task(ask)
         if ask.stream:
-            return await self._streaming(request, task, self._streamed(task, request), key, standing)
-        response = await self._responded(request, task, key)
+            return await self._streaming(request, task, self._streamed(task, request, key), key, standing, Bill(len(body)))
+        response = await self._responded(request, task, key, Bill(len(body)))
         return _json(response.body, headers=_told(response.decided) | standing.headers())
 
     async def responses(self, request: Request) -> HttpResponse:
@@ -110,31 +116,53 @@ class Gateway:
             return await self._passed(request, body, "/responses", key)
         asked = responses.read(body)
         ask = read_chat(orjson.dumps(asked.chat), most_messages=self.settings.most_messages)
+        check_request(ask.body, Sizes(messages=self.settings.most_messages))
         if ask.options.raw:
             return await self._passed(request, orjson.dumps(asked.body), "/responses", key)
         task = await self.answering.task(replace(ask, stream=asked.stream, usage=True))
         if asked.stream:
-            events = responses.streamed(self._streamed(task, request), asked)
-            return await self._streaming(request, task, events, key, standing)
-        response = await self._responded(request, task, key)
+            events = responses.streamed(self._streamed(task, request, key), asked)
+            return await self._streaming(request, task, events, key, standing, Bill(len(body)))
+        response = await self._responded(request, task, key, Bill(len(body)))
         return _json(responses.whole(response.body, asked), headers=_told(response.decided) | standing.headers())
 
-    async def _responded(self, request: Request, task: Task, key: Key | None) -> Response:
+    async def _responded(self, request: Request, task: Task, key: Key | None, bill: Bill) -> Response:
         with self.traces.chat(task.model, task.ask.body, dict(request.headers)) as span:
-            response = await _until_gone(request, self.answering.respond(task))
+            response = await self._billed(_until_gone(request, self.answering.respond(task)), task, key, bill)
             span.answered(response.body)
             span.decided(response.decided)
-        await self.keep(response.decided)
-        await self._charged(response.decided, key)
+        bill.text(response.decided.answer)
+        await self._charge(key, bill.tokens(ended=True, spent=response.decided.cost))
+        await self.keep(response.decided, key)
         return response
 
-    async def _streamed(self, task: Task, request: Request) -> AsyncIterator[bytes]:
+    async def _billed(self, work: Awaitable[R], task: Task | None, key: Key | None, bill: Bill) -> R:
+        """The result of some work. Where there is none its calls are charged; and where the client left, the call that was under way."""
+        try:
+            return await work
+        except UpstreamError:
+            spent = task.meter.total if task is not None else None
+            await self._charge(key, (spent.tokens_in or 0) + (spent.tokens_out or 0) if spent else 0)
+            raise
+        except (ClientDisconnect, asyncio.CancelledError):
+            await self._charge(key, bill.tokens(ended=False, spent=task.meter.total if task is not None else None))
+            raise
+
+    async def _charge(self, key: Key | None, tokens: int) -> None:
+        """Charges a key; also where this request is being cancelled because its client left."""
+        if key is not None and tokens > 0:
+            charge = asyncio.ensure_future(self.limits.spend(key, tokens))
+            CHARGES.add(charge)
+            charge.add_done_callback(CHARGES.discard)
+            await asyncio.shield(charge)
+
+    async def _streamed(self, task: Task, request: Request, key: Key | None) -> AsyncIterator[bytes]:
         """The events of a streamed response, in a span."""
         with self.traces.chat(task.model, task.ask.body, dict(request.headers)) as span:
 
             async def keep(decided: Decided) -> None:
                 span.decided(decided)
-                await self.keep(decided)
+                await self.keep(decided, key)
 
             events = streamed(self.answering, task, keep)
             try:
@@ -144,55 +172,84 @@ class Gateway:
                 await _closed(events)
 
     async def _streaming(
-        self, request: Request, task: Task, events: AsyncIterator[bytes], key: Key | None, standing: Standing
+        self, request: Request, task: Task, events: AsyncIterator[bytes], key: Key | None, standing: Standing, bill: Bill
     ) -> HttpResponse:
         """A stream; what fails before its first event is an ordinary error."""
-        first = await _until_gone(request, _first(events))
+        first = await self._billed(_until_gone(request, _first(events)), task, key, bill)
         headers = {
             "x-wager-id": task.id,
             "x-wager-kind": task.kind,
             "cache-control": "no-cache",
             "x-accel-buffering": "no",
         } | standing.headers()
-        return StreamingResponse(self._flow(first, events, task, key), media_type="text/event-stream", headers=headers)
+        flow = await _begun(self._flow(first, events, task, key, bill))
+        return StreamingResponse(flow, media_type="text/event-stream", headers=headers)
 
-    async def _flow(self, first: bytes, events: AsyncIterator[bytes], task: Task, key: Key | None) -> AsyncIterator[bytes]:
+    async def _flow(self, first: bytes, events: AsyncIterator[bytes], task: Task, key: Key | None, bill: Bill) -> AsyncIterator[bytes]:
         async def joined() -> AsyncIterator[bytes]:
             yield first
             async for one in events:
                 yield one
 
+        ended = False
         try:
+            yield b""
             async for one in counted(joined(), Sizes().stream_bytes):
+                if key is not None:
+                    bill.stream(one)
                 yield one
+            ended = True
         except (RequestError, UpstreamError) as error:
             yield event(error_body(error.message, kind=error.kind, code=error.code))
         except Exception:
             LOG.exception("a stream failed")
             yield event(error_body("the gateway failed; its log says why", kind="server_error", code="internal_error"))
         finally:
-            await _closed(events)
-            total = task.meter.total
-            await self.limits.spend(key, (total.tokens_in or 0) + (total.tokens_out or 0))
-
-    async def _charged(self, decided: Decided, key: Key | None) -> None:
-        await self.limits.spend(key, (decided.cost.tokens_in or 0) + (decided.cost.tokens_out or 0))
+            try:
+                await _closed(events)
+            finally:
+                await self._charge(key, bill.tokens(ended=ended, spent=task.meter.total))
 
     async def _passed(self, request: Request, body: bytes | None, path: str, key: Key | None) -> HttpResponse:
-        """Passed through: not read, not decided, not kept."""
+        """Passed through: not decided, not kept; of the answer only its usage is read, for the key's budget."""
+        bill = Bill(len(body or b""))
         headers = {name: value for name, value in request.headers.items() if name in PASSED}
         if body is not None and b'"stream"' in body and _object(body).get("stream") is True:
             stream = self.upstream.send_stream(request.method, path, body, headers)
-            first = await _until_gone(request, _first(stream))
-            return StreamingResponse(_raw_flow(first, stream), media_type="text/event-stream", headers={"x-wager-act": "raw"})
-        answered = await _until_gone(request, self.upstream.send(request.method, path, body, headers))
+            first = await self._billed(_until_gone(request, _first(stream)), None, key, bill)
+            flow = await _begun(self._raw_charged(_raw_flow(first, stream), key, bill))
+            return StreamingResponse(flow, media_type="text/event-stream", headers={"x-wager-act": "raw"})
+        answered = await self._billed(_until_gone(request, self.upstream.send(request.method, path, body, headers)), None, key, bill)
+        if key is not None:
+            bill.body(answered.body, text=path != "/embeddings")
+            await self._charge(key, bill.tokens(ended=True))
         return HttpResponse(answered.body, status_code=answered.status, headers={**answered.headers, "x-wager-act": "raw"})
+
+    async def _raw_charged(self, flow: AsyncIterator[bytes], key: Key | None, bill: Bill) -> AsyncIterator[bytes]:
+        """A stream that is passed through, charged at its end or where its client leaves it."""
+        ended = False
+        try:
+            yield b""
+            async for one in flow:
+                if key is not None:
+                    bill.stream(one)
+                yield one
+            ended = True
+        finally:
+            try:
+                await _closed(flow)
+            finally:
+                await self._charge(key, bill.tokens(ended=ended))
 
     async def models(self, request: Request) -> HttpResponse:
         """``GET /v1/models`` and ``/v1/models/{id}``."""
         await self._admitted(request)
         name = request.path_params.get("name")
-        return await self._passed(request, None, f"/models/{name}" if name else "/models", None)
+        if name is not None and any(part in ("", ".", "..") for part in name.split("/")):
+            raise RequestError(404, "no model has this name", code="model_not_found")
+        if name == self.upstream.model:  # also one that its own server lists under another name
+            return _json({"id": name, "object": "model", "created": 0, "owned_by": "wager"})
+        return await self._passed(request, None, f"/models/{quote(name)}" if name else "/models", None)
 
     async def embeddings(self, request: Request) -> HttpResponse:
         """``POST /v1/embeddings``."""
@@ -203,23 +260,23 @@ class Gateway:
 
     async def decision(self, request: Request) -> HttpResponse:
         """``GET /v1/wager/decisions/{id}``."""
-        await self._admitted(request, counts=False)
-        found = await self._journal().decision(request.path_params["id"])
+        key, _ = await self._admitted(request, counts=False)
+        found = await self._journal().decision(request.path_params["id"], client=_seen_by(key))
         if found is None:
             raise RequestError(404, "no decision of this id is kept", code="decision_not_found")
         return _json(found.wire(why=True))
 
     async def decisions(self, request: Request) -> HttpResponse:
         """``GET /v1/wager/decisions``: the last ones, newest first."""
-        await self._admitted(request, counts=False)
+        key, _ = await self._admitted(request, counts=False)
         limit = _whole(request.query_params.get("limit", "50"), "limit", 1, 200)
-        entries = await self._journal().recent(limit, request.query_params.get("before"))
+        entries = await self._journal().recent(limit, request.query_params.get("before"), client=_seen_by(key))
         return _json({"object": "list", "data": [_entry(one) for one in entries]})
 
     async def summary(self, request: Request) -> HttpResponse:
         """``GET /v1/wager/summary``: counts for a dashboard."""
-        await self._admitted(request, counts=False)
-        return _json(await self._journal().summary())
+        key, _ = await self._admitted(request, counts=False)
+        return _json(await self._journal().summary(client=_seen_by(key)))
 
     async def feedback(self, request: Request) -> HttpResponse:
         """``POST /v1/feedback``: was a reply right, wrong, or unhelpful?"""
@@ -229,7 +286,7 @@ class Gateway:
         if not isinstance(id, str) or not isinstance(verdict, str) or not (note is None or isinstance(note, str)):
             raise RequestError(400, "feedback is {id, verdict: right, wrong or unhelpful, note}, all texts", param="verdict")
         try:
-            kept = await self._journal().feedback(id, verdict, note, key.name if key else None)
+            kept = await self._journal().feedback(id, verdict, note, key.name if key else None, client=_seen_by(key))
         except UnknownNameError as error:
             raise RequestError(400, f"'verdict': {error}", param="verdict") from None
         if not kept:
@@ -262,8 +319,7 @@ class Gateway:
 
     async def measures(self, request: Request) -> HttpResponse:
         """``GET /metrics``, for Prometheus."""
-        if not (self.keys.find(bearer(request.headers.get("authorization"))) or not self.keys):
-            raise _unauthorised()
+        await self._admitted(request, counts=False)
         body, kind = self.metrics.page()
         return HttpResponse(body, media_type=kind)
 
@@ -409,6 +465,11 @@ def _entry(one: Entry) -> Json:
     return {**told.wire(why=True), "feedback": one.verdict, "question": told.question, "text": told.text}
 
 
+def _seen_by(key: Key | None) -> str | None:
+    """Whose decisions a key sees: its own; None for all of them, where it is an administrator's or nobody needs a key."""
+    return None if key is None or key.admin else key.name
+
+
 def _object(data: bytes) -> Json:
     try:
         found = orjson.loads(data)
@@ -430,6 +491,12 @@ async def _first(stream: AsyncIterator[bytes]) -> bytes:
         return await anext(stream)
     except StopAsyncIteration:
         return b""
+
+
+async def _begun(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """A stream whose blank first piece was taken: its end is reached also where nobody reads on."""
+    await anext(stream)
+    return stream
 
 
 async def _closed(stream: AsyncIterator[bytes]) -> None:
@@ -464,19 +531,25 @@ async def _raw_flow(first: bytes, stream: AsyncIterator[bytes]) -> AsyncIterator
 
 async def _until_gone(request: Request, work: Awaitable[R]) -> R:
     """The result of some work, which is cancelled when the client goes away."""
-    working = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(_gone(request))
+    worker, left = asyncio.current_task(), False
+
+    async def watch() -> None:
+        nonlocal left
+        await _gone(request)
+        left = True
+        if worker is not None:
+            worker.cancel()
+
+    watching = asyncio.ensure_future(watch())
     try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise ClientDisconnect
-        return working.result()
+        return await work
+    except asyncio.CancelledError:
+        if left and worker is not None:
+            worker.uncancel()
+            raise ClientDisconnect from None
+        raise
     finally:
-        for one in (working, leaving):
-            if not one.done():
-                one.cancel()
-                with contextlib.suppress(asyncio.CancelledError, Exception):
-                    await one
+        watching.cancel()
 
 
 async def _gone(request: Request) -> None:

@@ -50,8 +50,10 @@ class Measured:
     """Why there is none."""
 
 
-def with_logprobs(asked: Json, source: str | None) -> Json:
-    """The request for the answer, so that the source can be read from it."""
+def with_logprobs(asked: Json, source: str | None, *, local: bool) -> Json:
+    """The request for the answer, so that the source can be read from it; llama.cpp gives none where tools are offered."""
+    if local and asked.get("tools"):
+        return asked
     if source is None or source not in METHODS or Draw.GREEDY not in METHODS[ConfidenceSource(source)].logprobs:
         return asked
     return {**asked, "logprobs": True}

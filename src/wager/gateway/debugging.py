@@ -199,7 +199,7 @@ def _marked(task: Task, choice: Json, checked: Verified, lines: Sequence[str]) -
 
 def _quoted(task: Task, choice: Json, lines: Sequence[str], question: str) -> Verdict:
     """The lines that matter most, where no claim of the model stood."""
-    places = list(failures(lines))[: 4 * QUOTED] or list(salient(lines, question, limit=QUOTED))
+    places = sorted({*failures(lines)[: 4 * QUOTED], *salient(lines, question, limit=QUOTED)})
     if not places:
         return _unknown(task, f"none of the {len(lines):,} lines given bears on the question", where_to_look(question, (), lines))
     task.note("no claim of the model stood up against the lines: the lines themselves are quoted")

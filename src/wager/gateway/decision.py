@@ -125,6 +125,8 @@ class Decided:
     """The model's answer; None unless the journal may keep text."""
     text: str | None = None
     """What was said to the client; None unless the journal may keep text."""
+    client: str | None = None
+    """Name of the key that asked; None without keys. Kept in the journal, never on the wire."""
 
     def said(self, text: str) -> Decided:
         """The same, with what was said to the client."""

@@ -26,7 +26,7 @@ __all__ = ["Entry", "Journal", "SqliteJournal", "Verdict", "table"]
 FILE = "journal.sqlite"
 APPLICATION = 0x77616765
 """``wage``: SQLite's application_id, by which another program's database is told."""
-VERSION = 1
+VERSION = 2
 """SQLite's user_version: raised when the tables change."""
 LOCKED_SECONDS = 2.0
 """How long a statement waits for another process."""
@@ -59,19 +59,30 @@ class Journal(Protocol):
         """Returns once the row is on disk, or once it is known that it cannot be now: then `lost` counts it. Never raises for the disk."""
         ...
 
-    async def decision(self, id: str) -> Decided | None:  # noqa: A002
-        """The decision of that id; None if there is none. Raises OutputError where the journal cannot be read."""
+    async def decision(self, id: str, *, client: str | None = None) -> Decided | None:  # noqa: A002
+        """The decision of that id; None if there is none. Raises OutputError where the journal cannot be read.
+
+        Here and below, ``client`` is the name of a key: what others asked is then not there. None sees all.
+        """
         ...
 
-    async def feedback(self, id: str, verdict: str, note: str | None = None, by: str | None = None) -> bool:  # noqa: A002
+    async def feedback(
+        self,
+        id: str,  # noqa: A002
+        verdict: str,
+        note: str | None = None,
+        by: str | None = None,
+        *,
+        client: str | None = None,
+    ) -> bool:
         """Keeps what a reader said of a reply; False if there is no such decision. Raises UnknownNameError, OutputError."""
         ...
 
-    async def recent(self, limit: int = 50, before: str | None = None) -> list[Entry]:
+    async def recent(self, limit: int = 50, before: str | None = None, *, client: str | None = None) -> list[Entry]:
         """The last decisions, newest first; before the one with the id ``before``."""
         ...
 
-    async def summary(self, since: datetime | None = None) -> dict[str, Any]:
+    async def summary(self, since: datetime | None = None, *, client: str | None = None) -> dict[str, Any]:
         """Counts for a dashboard: `wager.gateway.journal_sql.SqlJournal.summary`."""
         ...
 
@@ -131,7 +142,8 @@ class SqliteJournal(SqlJournal):
         connection.execute("PRAGMA secure_delete = ON")  # what is removed because it is too old is gone
         if version < VERSION:
             with self._transaction(connection):
-                for statement in self._tables():
+                version = connection.execute("PRAGMA user_version").fetchone()[0]  # another process may have been first
+                for statement in (*self._upgrades(version), *self._tables()):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA application_id = {APPLICATION}")
                 connection.execute(f"PRAGMA user_version = {VERSION}")

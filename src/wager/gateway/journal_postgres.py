@@ -19,7 +19,7 @@ except ImportError as error:
 
 __all__ = ["PostgresJournal", "table"]
 
-VERSION = 1
+VERSION = 2
 """Raised when the tables change."""
 LOCK = 0x77616765
 """Advisory lock under which one of many workers makes the tables."""
@@ -67,6 +67,10 @@ class PostgresJournal(SqlJournal):
             for statement in self._tables():
                 cursor.execute(statement)
         version = cursor.execute("SELECT version FROM wager_journal").fetchone()[0]
+        if version < VERSION:
+            for statement in (*self._upgrades(version), *self._tables()):
+                cursor.execute(statement)
+            cursor.execute("UPDATE wager_journal SET version = %s", (VERSION,))
         if version > VERSION:
             raise OutputError(f"the journal in {shown(self._dsn)} has version {version}, this wager writes {VERSION}; update wager")
 

@@ -45,6 +45,7 @@ COLUMNS: Mapping[str, str] = {
     "act": "TEXT NOT NULL",
     "model": "TEXT NOT NULL",
     "policy": "TEXT NOT NULL",
+    "client": "TEXT",  # name of the key that asked; null without keys
     "source": "TEXT",
     "raw": "DOUBLE PRECISION",
     "confidence": "DOUBLE PRECISION",
@@ -64,8 +65,11 @@ COLUMNS: Mapping[str, str] = {
 TEXTS = ("question", "answer", "text")
 """Fields that have columns of their own and stay out of ``data``."""
 
-WITHHELD = "the texts of citations and branches are not in the journal: it keeps no text"
+WITHHELD = "texts of citations, branches and notes are not in the journal: it keeps no text"
 """Note on a decision that is read back with less than it had."""
+
+FAILED = "the call for "
+"""Begins why there is no confidence where a server's own words follow a colon (`wager.gateway.confidence`)."""
 
 SOURCES = {source.value for source in ConfidenceSource}
 """Sources that a table has a column for."""
@@ -87,8 +91,9 @@ class Entry:
 def row_of(decided: Decided, *, keep_text: bool) -> Row:
     """The values of `COLUMNS`.
 
-    Without ``keep_text`` nothing is kept that quotes the prompt, an answer or a passage: no texts, no quotes and titles of citations, no
-    branches. A value that no database takes (NaN, a NUL, half a surrogate pair) becomes one that it takes.
+    Without ``keep_text`` nothing is kept that quotes the prompt, an answer, a passage or a server: no texts, no quotes and titles of
+    citations, no branches, no notes, and of a problem only what stands before a colon. A value that no database takes (NaN, a NUL, half a
+    surrogate pair) becomes one that it takes.
     """
     values = {name: value for name, value in vars(decided).items() if name not in TEXTS}
     values["citations"] = [vars(one) if keep_text else {**vars(one), "quote": "", "title": None} for one in decided.citations]
@@ -96,9 +101,11 @@ def row_of(decided: Decided, *, keep_text: bool) -> Row:
     values["cost"] = vars(decided.cost)
     values["axes"], values["probabilities"] = dict(decided.axes), dict(decided.probabilities)
     if not keep_text:
-        values["branches"] = ()
-        if decided.branches or any(one.quote or one.title for one in decided.citations):
-            values["notes"] = (*decided.notes, WITHHELD)
+        values["lookups"] = [{**vars(one), "problem": _unquoted(one.problem)} for one in decided.lookups]
+        if (decided.no_confidence or "").startswith(FAILED):
+            values["no_confidence"] = _unquoted(decided.no_confidence)
+        without = decided.branches or decided.notes or any(one.quote or one.title for one in decided.citations)
+        values["branches"], values["notes"] = (), (WITHHELD,) if without else ()
     confidence, raw = _share(decided.confidence), _share(decided.raw)
     return (
         _clean(decided.id),
@@ -108,6 +115,7 @@ def row_of(decided: Decided, *, keep_text: bool) -> Row:
         decided.act,
         _clean(decided.model),
         _clean(decided.policy),
+        None if decided.client is None else _clean(decided.client),
         None if decided.source is None else _clean(decided.source),
         raw,
         confidence,
@@ -120,6 +128,11 @@ def row_of(decided: Decided, *, keep_text: bool) -> Row:
         json.dumps(values, separators=(",", ":"), default=float),  # numbers of numpy
         *(_clean(getattr(decided, name)) if keep_text and getattr(decided, name) is not None else None for name in TEXTS),
     )
+
+
+def _unquoted(problem: str | None) -> str | None:
+    """A problem without what a server said of it."""
+    return None if problem is None else problem.partition(": ")[0]
 
 
 def is_given(decided: Decided) -> bool:

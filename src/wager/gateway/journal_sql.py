@@ -86,10 +86,15 @@ class SqlJournal(ABC):
         return [
             f"CREATE TABLE IF NOT EXISTS wager_decisions (seq {self.serial}, {columns}, verdict TEXT)",
             "CREATE INDEX IF NOT EXISTS wager_decisions_at ON wager_decisions (at)",
+            "CREATE INDEX IF NOT EXISTS wager_decisions_client ON wager_decisions (client)",
             f"CREATE TABLE IF NOT EXISTS wager_feedback (seq {self.serial}, id TEXT NOT NULL, at DOUBLE PRECISION NOT NULL, "
             "verdict TEXT NOT NULL, note TEXT, given_by TEXT)",
             "CREATE INDEX IF NOT EXISTS wager_feedback_id ON wager_feedback (id)",
         ]
+
+    def _upgrades(self, version: int) -> list[str]:
+        """What makes the tables of an earlier version those of this one; version 0 has none."""
+        return ["ALTER TABLE wager_decisions ADD COLUMN client TEXT"] if version == 1 else []
 
     async def start(self) -> None:
         """Opens the database, makes the tables, starts the writer.
@@ -141,12 +146,20 @@ class SqlJournal(ABC):
             return
         await self._group.add(row)
 
-    async def decision(self, id: str) -> Decided | None:  # noqa: A002 - the interface's name
-        """The decision of that id; None if there is none."""
-        rows = await self._ask(f"{ENTRIES} WHERE id = ?", (_plain(id),))
+    async def decision(self, id: str, *, client: str | None = None) -> Decided | None:  # noqa: A002 - the interface's name
+        """The decision of that id; None if there is none, or it is another client's."""
+        rows = await self._ask(f"{ENTRIES} WHERE id = ? {_own(client)}", (_plain(id), *_name(client)))
         return _entry(rows[0]).decided if rows else None
 
-    async def feedback(self, id: str, verdict: str, note: str | None = None, by: str | None = None) -> bool:  # noqa: A002
+    async def feedback(
+        self,
+        id: str,  # noqa: A002
+        verdict: str,
+        note: str | None = None,
+        by: str | None = None,
+        *,
+        client: str | None = None,
+    ) -> bool:
         """Keeps what a reader said of a reply; the last verdict counts, earlier ones stay in the history.
 
         Args:
@@ -154,6 +167,7 @@ class SqlJournal(ABC):
             verdict: ``right``, ``wrong`` or ``unhelpful``.
             note: in words; kept only where the journal keeps text.
             by: name of the key that said so.
+            client: name of the key whose decision it must be; None: anybody's.
 
         Returns:
             False if there is no such decision.
@@ -165,31 +179,35 @@ class SqlJournal(ABC):
         if verdict not in VERDICTS:
             raise UnknownNameError("verdict", str(verdict), VERDICTS)
         kept = _plain(note)[:2000] if note is not None and self._keep_text else None
-        found: bool = await self._run(self._judge, _plain(id), verdict, kept, None if by is None else _plain(by))
+        found: bool = await self._run(self._judge, _plain(id), verdict, kept, None if by is None else _plain(by), client)
         return found
 
-    def _judge(self, connection: Any, one: str, verdict: str, note: str | None, by: str | None) -> bool:
+    def _judge(self, connection: Any, one: str, verdict: str, note: str | None, by: str | None, client: str | None) -> bool:
+        update = f"UPDATE wager_decisions SET verdict = ? WHERE id = ? {_own(client)}"  # noqa: S608 - ours
         with self._transaction(connection) as cursor:
-            if cursor.execute(self._sql("UPDATE wager_decisions SET verdict = ? WHERE id = ?"), (verdict, one)).rowcount != 1:
+            if cursor.execute(self._sql(update), (verdict, one, *_name(client))).rowcount != 1:
                 return False
             values = (one, time.time(), verdict, note, by)
             cursor.execute(self._sql("INSERT INTO wager_feedback (id, at, verdict, note, given_by) VALUES (?, ?, ?, ?, ?)"), values)
         return True
 
-    async def recent(self, limit: int = 50, before: str | None = None) -> list[Entry]:
+    async def recent(self, limit: int = 50, before: str | None = None, *, client: str | None = None) -> list[Entry]:
         """The last decisions, newest first.
 
         Args:
             limit: at most this many; at most 1,000.
             before: id of a decision: those before it. An id that is not there gives none.
+            client: name of the key whose decisions are wanted; None: all.
         """
-        most = max(0, min(int(limit), 1000))
-        where, values = ("", ()) if before is None else ("WHERE seq < (SELECT seq FROM wager_decisions WHERE id = ?)", (_plain(before),))
-        rows = await self._ask(f"{ENTRIES} {where} ORDER BY seq DESC LIMIT ?", (*values, most))
+        most, own, name = max(0, min(int(limit), 1000)), _own(client), _name(client)
+        where, values = "1 = 1", tuple[str, ...]()
+        if before is not None:
+            where, values = f"seq < (SELECT seq FROM wager_decisions WHERE id = ? {own})", (_plain(before), *name)  # noqa: S608 - ours
+        rows = await self._ask(f"{ENTRIES} WHERE {where} {own} ORDER BY seq DESC LIMIT ?", (*values, *name, most))
         return [_entry(row) for row in rows]
 
-    async def summary(self, since: datetime | None = None) -> dict[str, Any]:
-        """Counts for a dashboard, of decisions made from ``since`` on.
+    async def summary(self, since: datetime | None = None, *, client: str | None = None) -> dict[str, Any]:
+        """Counts for a dashboard, of decisions made from ``since`` on; of one ``client``, the name of a key, or of all.
 
         Returns:
             ``decisions``; ``acts``: by kind, by act; ``confidence``: ``counts`` in `BINS` bins and how many are ``unknown``; ``feedback``:
@@ -197,12 +215,13 @@ class SqlJournal(ABC):
             ``low``, ``high``, ``n``, ``mean_confidence``, ``share_right``. Unhelpful replies, withheld answers and unknown confidences
             are in no bin.
         """
-        return await self._run(self._summary, since.timestamp() if since is not None else -1e18)
+        return await self._run(self._summary, since.timestamp() if since is not None else -1e18, client)
 
-    def _summary(self, connection: Any, since: float) -> dict[str, Any]:
+    def _summary(self, connection: Any, since: float, client: str | None) -> dict[str, Any]:
         def rows(select: str, where: str, groups: str) -> list[Row]:
-            text = f"SELECT {select} FROM wager_decisions WHERE at >= ? {where} GROUP BY {groups} ORDER BY {groups}"  # noqa: S608 - ours
-            return list(connection.execute(self._sql(text), (since,)).fetchall())
+            ours = f"at >= ? {_own(client)} {where}"
+            text = f"SELECT {select} FROM wager_decisions WHERE {ours} GROUP BY {groups} ORDER BY {groups}"  # noqa: S608 - ours
+            return list(connection.execute(self._sql(text), (since, *_name(client))).fetchall())
 
         acts: dict[str, dict[str, int]] = {}
         for kind, act, count in rows("kind, act, COUNT(*)", "", "kind, act"):
@@ -326,6 +345,15 @@ def table_rows(connection: Any) -> Iterator[Row]:
 def _entry(row: Row) -> Entry:
     data, question, answer, text, verdict = row
     return Entry(decided=decided_of(data, {"question": question, "answer": answer, "text": text}), verdict=verdict)
+
+
+def _own(client: str | None) -> str:
+    """The condition that a decision is this client's; its value is `_name`."""
+    return "" if client is None else "AND client = ?"
+
+
+def _name(client: str | None) -> tuple[str, ...]:
+    return () if client is None else (_plain(client),)
 
 
 def _plain(text: str) -> str:

@@ -60,8 +60,13 @@ async def judge(task: Task, choice: Json) -> Verdict:
     _check_target(task, ruling)
     if not reply.is_answer:
         return _said_unknown(task, choice, ruling)
-    if is_long(reply) and not (shortened(task) and choice.get("finish_reason") == "length"):
-        return _long(task, choice, ruling)
+    cut_off = choice.get("finish_reason") == "length"
+    if cut_off and not shortened(task):
+        return _unjudged(task, choice, ruling, "the answer was cut off by the request's limit", given=task.decides != "act")
+    if is_long(reply) and not cut_off:
+        given = task.knobs.long_answers == "answer" and task.ask.options.target is None
+        why = "the answer is a text, and confidences are calibrated on short answers"
+        return _unjudged(task, choice, ruling, why, given=given or task.decides != "act")
     if task.decides == "report" and not _free(ruling.source):
         why = f"not measured: {ruling.source} takes further calls of the model, and nothing is decided for {task.kind}"
         return Verdict(choice=choice, act="answer", reason="Nothing is decided.", no_confidence=why, rule=ruling.name)
@@ -110,6 +115,8 @@ async def _measured(task: Task, reply: Reply, ruling: Ruling) -> tuple[Ruling, M
 
 def _decided(task: Task, choice: Json, ruling: Ruling, measured: Measured) -> Verdict:
     """The rule's decision."""
+    if task.is_hot:
+        task.note("the answer was drawn at a temperature above 0, and the calibration is of answers drawn at 0")
     text = text_of(choice["message"]).strip()
     if ruling.decider is None:
         return _reported(task, choice, ruling, measured)
@@ -140,11 +147,9 @@ def _as_verdict(task: Task, choice: Json, ruling: Ruling, decision: Decision, me
 
 def _reported(task: Task, choice: Json, ruling: Ruling, measured: Measured) -> Verdict:
     """The confidence, which decides nothing."""
-    sure = (
-        None
-        if measured.value is None or measured.source is None
-        else task.rulebook.probability(measured.source, measured.value, task.model)
-    )
+    sure = None
+    if measured.value is not None and measured.source is not None and not task.is_hot:  # calibrations are of answers drawn at 0
+        sure = task.rulebook.probability(measured.source, measured.value, task.model)
     return Verdict(
         choice=choice,
         act="answer",
@@ -168,11 +173,9 @@ def _said_unknown(task: Task, choice: Json, ruling: Ruling) -> Verdict:
     return _as_verdict(task, choice, ruling, ruling.decider.decide(None, {}), None)
 
 
-def _long(task: Task, choice: Json, ruling: Ruling) -> Verdict:
-    """A long answer, of which the calibration says nothing."""
-    why = "the answer is a text, and confidences are calibrated on short answers"
-    plain = Verdict(choice=choice, act="answer", reason=f"Given as it is: {why}.", no_confidence=why, rule=ruling.name)
-    if task.decides != "act" or task.knobs.long_answers == "answer" or ruling.decider is None:
-        return plain
+def _unjudged(task: Task, choice: Json, ruling: Ruling, why: str, *, given: bool) -> Verdict:
+    """An answer of which the calibration says nothing: given as it is, or as the rule does without a confidence."""
+    if given or ruling.decider is None:
+        return Verdict(choice=choice, act="answer", reason=f"Given as it is: {why}.", no_confidence=why, rule=ruling.name)
     decision = ruling.decider.decide(text_of(choice["message"]), {})
-    return replace(_as_verdict(task, choice, ruling, decision, None), no_confidence=why, reason=f"{why.capitalize()}.")
+    return replace(_as_verdict(task, choice, ruling, decision, None), no_confidence=why, reason=f"{why[0].upper()}{why[1:]}.")

@@ -28,7 +28,7 @@ SHORTEST, LONGEST = 32, 256
 """Characters of a key."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 HASH = re.compile(r"sha256:[0-9a-f]{64}")
-HEADINGS = ("name", "hash", "requests_per_minute", "tokens_per_day", "allowed")
+HEADINGS = ("name", "hash", "requests_per_minute", "tokens_per_day", "allowed", "admin")
 NOBODY = bytes(32)
 """Compared with where no key has the hash; no key is known to have it."""
 
@@ -47,6 +47,8 @@ class Key:
     """Budget of tokens, read and written, for one day in UTC; None for no budget."""
     allowed: bool = True
     """False: withdrawn; it is refused like an unknown one."""
+    admin: bool = False
+    """True: sees the decisions of all keys, and gives feedback on them; others only their own."""
 
 
 class Keys:
@@ -68,7 +70,7 @@ class Keys:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Keys:
-        """Keys from a TOML file of ``[[keys]]`` tables: name, hash, and optionally requests_per_minute, tokens_per_day, allowed.
+        """Keys from a TOML file of ``[[keys]]`` tables: name, hash, and optionally the others of `HEADINGS`.
 
         Raises:
             DataError: it cannot be read, or holds no key, or something else; no message shows a hash.
@@ -105,15 +107,17 @@ def _key(entry: Any, where: str) -> Key:
     unknown = sorted(set(entry) - set(HEADINGS))
     if unknown:
         raise DataError(f"{where}: unknown {unknown[0]!r}; allowed: {', '.join(HEADINGS)}")
-    name, digest, allowed = entry["name"], entry["hash"], entry.get("allowed", True)
+    name, digest, allowed, admin = entry["name"], entry["hash"], entry.get("allowed", True), entry.get("admin", False)
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise DataError(f"{where}: a name has 1 to 64 letters, digits and . _ @ -, got {name!r}")
     if not isinstance(digest, str) or not HASH.fullmatch(digest):
         raise DataError(f"{where}, {name!r}: a hash is 'sha256:' and 64 hexadecimal digits in lower case")
-    if not isinstance(allowed, bool):
-        raise DataError(f"{where}, {name!r}: 'allowed' is true or false, got {allowed!r}")
+    for heading, value in (("allowed", allowed), ("admin", admin)):
+        if not isinstance(value, bool):
+            raise DataError(f"{where}, {name!r}: {heading!r} is true or false, got {value!r}")
     rate, budget = (_positive(entry.get(one), one, f"{where}, {name!r}") for one in ("requests_per_minute", "tokens_per_day"))
-    return Key(name=name, hash=digest, requests_per_minute=rate, tokens_per_day=None if budget is None else int(budget), allowed=allowed)
+    tokens = None if budget is None else int(budget)
+    return Key(name=name, hash=digest, requests_per_minute=rate, tokens_per_day=tokens, allowed=allowed, admin=admin)
 
 
 def _positive(value: Any, heading: str, where: str) -> float | None:

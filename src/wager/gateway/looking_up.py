@@ -132,7 +132,7 @@ async def from_passages(task: Task, searched: Searched, closed: Verdict) -> Verd
             reason = f"{closed.reason} It was looked up: {len(citations)} of the passages found bear the answer out."
             return _looked_up(choice, kept, citations, reason, searched, closed)
     if names_it(task.ask.prompt, searched.passages[0]):
-        return _quoting(searched, closed)
+        return _quoting(searched, closed) if closed.act != "hedge" else replace(closed, lookups=searched.lookups)
     return replace(closed, lookups=searched.lookups)
 
 

@@ -49,7 +49,8 @@ HANDOVER: Mapping[str, str] = {
 
 def hand_over(task: Task, texts: Mapping[str, str]) -> Verdict:
     """The fixed text for signs of crisis: no model is asked, and nothing is decided."""
-    text = texts.get(language_of(task.ask.prompt)) or texts.get("en") or HANDOVER["en"]
+    said = "\n".join(text_of(one) for one in task.ask.messages if one["role"] == "user")  # one word is too little to tell a language by
+    text = texts.get(language_of(said[-2000:])) or texts.get("en") or HANDOVER["en"]
     choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
     return Verdict(
         choice=choice,

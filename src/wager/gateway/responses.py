@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from wager.gateway.upstream import UpstreamError
 from wager.gateway.wire import RequestError, event, text_of, wants_stream
 
 __all__ = ["Asked", "read", "streamed", "whole"]
@@ -155,6 +156,8 @@ def whole(body: Json, asked: Asked) -> Json:
     """The response of the Responses API for a chat completion."""
     made = _empty(asked, str(body.get("model")), "completed")
     made["output"] = _output(body["choices"][0])
+    if body["choices"][0].get("finish_reason") == "length":
+        made |= CUT_OFF
     made["usage"] = _usage(body.get("usage"))
     made["wager"] = body["wager"]
     return made
@@ -226,13 +229,21 @@ async def streamed(events: AsyncIterator[bytes], asked: Asked) -> AsyncIterator[
                     yield each
                 if "error" in chunk:
                     return
-            one = await anext(events, b"")
+            try:
+                one = await anext(events, b"")
+            except (RequestError, UpstreamError) as error:  # in the words of this API
+                yield told.event("error", message=error.message, code=error.code, param=None)
+                return
         for each in told.ended():
             yield each
     finally:
         close = getattr(events, "aclose", None)
         if close is not None:
             await close()
+
+
+CUT_OFF: Json = {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
+"""Of a response that ended at its limit."""
 
 
 class _Telling:
@@ -248,6 +259,7 @@ class _Telling:
         self._notes: list[Json] = []
         self._wager: Json | None = None
         self._usage: Any = None
+        self._finish: str | None = None
 
     def event(self, kind: str, **fields: Any) -> bytes:
         """One typed event."""
@@ -265,6 +277,7 @@ class _Telling:
         found: list[bytes] = []
         for choice in one.get("choices") or ():
             delta = choice.get("delta") or {}
+            self._finish = choice.get("finish_reason") or self._finish
             self._notes += delta.get("annotations") or ()
             for call in delta.get("tool_calls") or ():
                 self._called(call)
@@ -316,4 +329,6 @@ class _Telling:
                 found.append(self.event("response.output_item.done", output_index=place, item=item))
             output += calls
         response = {**self.response, "status": "completed", "output": output, "usage": _usage(self._usage), "wager": self._wager}
+        if self._finish == "length":
+            return [*found, self.event("response.incomplete", response=response | CUT_OFF)]
         return [*found, self.event("response.completed", response=response)]

@@ -10,7 +10,7 @@ import os
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -24,20 +24,22 @@ from wager.gateway.keys import Keys, check_binding
 from wager.gateway.limits import Limits, MemoryLimits
 from wager.gateway.personal import HANDOVER
 from wager.gateway.resilient import Resilient
-from wager.gateway.settings import Settings, UpstreamSettings
-from wager.gateway.startup import expectations
+from wager.gateway.settings import Settings, UpstreamSettings, address_shown
+from wager.gateway.startup import expectations, for_another
 from wager.gateway.upstream import Upstream
 from wager.gateway.upstream_embedded import EmbeddedUpstream
 from wager.gateway.upstream_http import HttpUpstream
 from wager.lookup.passages import Lookup
 from wager.lookup.settings import lookups_from
+from wager.models.engine import check_gguf
 from wager.policy.policy import Policy
 from wager.policy.toml import read_policy
 
 __all__ = ["application_of", "check", "from_environment", "serve"]
 
 ENVIRONMENT = "WAGER_SERVE"
-"""How a worker process gets its settings: as JSON, without any secret."""
+"""How a worker process gets its settings: as JSON."""
+LOG = logging.getLogger("wager.gateway.server")
 FAILED: list[WagerError] = []
 """Why this process could not start; the web server would tell it as a traceback."""
 GRACE = 30
@@ -77,15 +79,25 @@ def upstream_of(settings: UpstreamSettings, *, workers: int = 1) -> Upstream:
     if settings.url == "embedded":
         return EmbeddedUpstream(threads=threads, total_seconds=settings.seconds)
     if settings.url.startswith("gguf/"):
-        return EmbeddedUpstream(
-            Path(settings.url.removeprefix("gguf/")).expanduser(), name=settings.model, threads=threads, total_seconds=settings.seconds
-        )
+        return EmbeddedUpstream(_gguf(settings), name=settings.model, threads=threads, total_seconds=settings.seconds)
     key = None
     if settings.key_env is not None:
         key = os.environ.get(settings.key_env)
         if not key:
             raise UsageError(f"the environment variable {settings.key_env} holds the key of {settings.url}, and it is not set")
     return HttpUpstream(settings.url, key=key, model=settings.model, first_byte_seconds=settings.seconds, total_seconds=settings.seconds)
+
+
+def _gguf(settings: UpstreamSettings) -> Path:
+    return Path(settings.url.removeprefix("gguf/")).expanduser()
+
+
+def model_of(upstream: Upstream) -> str | None:
+    """The model that will be asked where a client names none; None where only the started server can tell."""
+    try:
+        return upstream.model
+    except ModelError:
+        return None
 
 
 def lookups_of(settings: Settings) -> list[Lookup]:
@@ -114,7 +126,7 @@ def limits_of(settings: Settings) -> Limits:
 
 
 def check(settings: Settings) -> list[str]:
-    """Everything that can be known before a server starts; lines for the reader.
+    """Everything that can be known before a server starts; lines for the reader. Nothing is asked of another machine.
 
     Raises:
         WagerError: in one line, what is wrong and what to do.
@@ -122,24 +134,27 @@ def check(settings: Settings) -> list[str]:
     keys = Keys.read(settings.keys) if settings.keys else Keys()
     check_binding(settings.host, keys, insecure=settings.insecure)
     policy, name = policy_of(settings)
+    upstreams = [upstream_of(one) for one in settings.upstreams]
+    for one in settings.upstreams:
+        if one.url.startswith("gguf/"):
+            check_gguf(_gguf(one))
     lines = [f"model {settings.upstreams[0].model or settings.upstreams[0].url}, policy {name}"]
-    if policy is not None:
+    if (other := for_another(policy, model_of(upstreams[0]), name=name)) is not None:
+        lines.append(other)
+    elif policy is not None:
         lines += expectations(policy, name=settings.policy or name)
     else:
         lines.append("no answer of this model was graded: confidences are raw and decide nothing; wager calibrate makes a policy")
     detector = Detector.load(Path(settings.detector) if settings.detector else None)
     lines.append(_kinds(detector.facts))
-    for one in settings.upstreams:
-        upstream_of(one)
     lookups = lookups_of(settings)
+    for table in settings.lookups:
+        if "folder" in table and not (folder := Path.cwd() / table["folder"]).is_dir():
+            raise UsageError(f"the look-up {table['name']!r} needs a folder that exists, got {str(folder)!r}")
     if lookups:
         lines.append(f"looks up in {', '.join(one.name for one in lookups)}")
     text = "with" if settings.keep_text else "without"
-    lines.append(
-        "keeps no journal"
-        if settings.journal is None
-        else f"journal {settings.journal.partition('@')[2] or settings.journal}, {text} texts"
-    )
+    lines.append("keeps no journal" if settings.journal is None else f"journal {address_shown(settings.journal)}, {text} texts")
     lines.append(
         f"{len(keys)} API keys" if keys else "no API keys: this machine only" if not settings.insecure else "no API keys: open to anybody"
     )
@@ -167,6 +182,7 @@ def application_of(settings: Settings) -> Any:
     from wager.gateway.app import Gateway, application
     from wager.gateway.metrics import Metrics
     from wager.gateway.traces import traces
+    from wager.gateway.workers import mark_failed, mark_started
 
     _one_thread()
     threadpool_limits(1)  # small matrices: several threads wait for each other, and for the model's own
@@ -176,6 +192,7 @@ def application_of(settings: Settings) -> Any:
     metrics = Metrics(routes=ROUTES, kinds=(*KINDS, GENERAL), upstreams=[one.url for one in settings.upstreams])
     singles = [upstream_of(one, workers=settings.workers) for one in settings.upstreams]
     upstream = _joined(settings, singles, metrics)
+    asks = model_of(singles[0]) is None
     lookups, journal, limits = lookups_of(settings), journal_of(settings), limits_of(settings)
     detector = Detector.load(Path(settings.detector) if settings.detector else None)
     detector.detect("Hello")  # compiles its expressions before the first request
@@ -213,6 +230,8 @@ def application_of(settings: Settings) -> Any:
             await one.start()
         stack.push_async_callback(upstream.close)
         await upstream.start()
+        if asks and (other := for_another(policy, model_of(upstream), name=name)) is not None:
+            LOG.warning("%s", other)
         warming = asyncio.ensure_future(upstream.capabilities())
         stack.push_async_callback(_ended, warming)
 
@@ -223,7 +242,9 @@ def application_of(settings: Settings) -> Any:
                 await opened(stack)
             except WagerError as error:
                 FAILED.append(error)
+                mark_failed(error)
                 raise
+            mark_started()
             gc.collect()
             gc.freeze()  # what is there now stays: walking through it again and again held requests up for 70 ms each time
             yield
@@ -247,9 +268,14 @@ def _joined(settings: Settings, singles: list[Upstream], metrics: Any) -> Upstre
 
 
 def _told(record: logging.LogRecord) -> bool:
-    """In place of a traceback at the start, the one line that says why; in a worker process nobody else tells it."""
+    """In place of a traceback at the start, the one line that says why; none where the process that was started by hand tells it."""
+    from wager.gateway.workers import told_above
+
+    if FAILED and str(record.msg).startswith("Application startup failed"):
+        return False
     if FAILED and str(record.msg).startswith("Traceback"):
         record.msg, record.args = str(FAILED[0]), ()
+        return not told_above()
     return True
 
 
@@ -270,54 +296,76 @@ async def _ended(task: asyncio.Future[Any]) -> None:
 
 
 def from_environment() -> Any:
-    """The application of a worker process."""
-    return application_of(Settings.from_json(os.environ[ENVIRONMENT]))
+    """The application of a worker process, which ends where it cannot be made."""
+    from wager.gateway.workers import MARKS, mark_failed
+
+    try:
+        return application_of(Settings.from_json(os.environ[ENVIRONMENT]))
+    except WagerError as error:
+        if MARKS not in os.environ:
+            raise
+        mark_failed(error)
+        raise SystemExit(3) from error  # the web server's own status for what would fail again
 
 
-def serve(settings: Settings) -> int:
+def serve(settings: Settings, *, ready: Callable[[int], None]) -> int:
     """Runs the server until it is told to stop; returns the exit status.
 
+    Args:
+        settings: checked with `check`.
+        ready: called once with the port, when it answers.
+
     Raises:
-        ModelError: it could not start; the line before says why.
+        UsageError: the port cannot be had.
+        ModelError: it could not start.
     """
     try:
         import uvicorn
     except ImportError as error:
         raise MissingExtraError("uvicorn", "serve", "wager serve") from error
+    os.environ[ENVIRONMENT] = settings.to_json()
+    config = uvicorn.Config(
+        "wager.gateway.server:from_environment",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE,
+        timeout_keep_alive=75,
+        h11_max_incomplete_event_size=64 * 1024,
+        lifespan="on",
+    )
+    sys.stderr.flush()
+    with contextlib.closing(_bound(settings)) as listening:
+        port: int = listening.getsockname()[1]
+        (_one_process if settings.workers == 1 else _several)(config, listening, lambda: ready(port))
+    return 0
+
+
+def _one_process(config: Any, listening: socket.socket, ready: Callable[[], None]) -> None:
+    from wager.gateway.workers import Single
+
+    server = Single(config, ready)
+    with contextlib.suppress(KeyboardInterrupt, SystemExit):  # it exits where it cannot start
+        server.run(sockets=[listening])
+    if not server.started:
+        raise FAILED[0] if FAILED else ModelError("the server did not start; the lines above say why")
+
+
+def _several(config: Any, listening: socket.socket, ready: Callable[[], None]) -> None:
     from wager.gateway.metrics import share_by
+    from wager.gateway.workers import MARKS, Workers
 
-    with tempfile.TemporaryDirectory(prefix="wager-metrics-") as folder:
-        if settings.workers > 1:
-            share_by(folder)
-        os.environ[ENVIRONMENT] = settings.to_json()
-        config = uvicorn.Config(
-            "wager.gateway.server:from_environment",
-            factory=True,
-            host=settings.host,
-            port=settings.port,
-            workers=settings.workers,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=GRACE,
-            timeout_keep_alive=75,
-            h11_max_incomplete_event_size=64 * 1024,
-            lifespan="on",
-        )
-        sys.stderr.flush()
-        listening = _bound(settings)
-        if settings.workers == 1:
-            server = uvicorn.Server(config)
-            with contextlib.suppress(KeyboardInterrupt, SystemExit):  # it exits where it cannot start
-                server.run(sockets=[listening])
-            if not server.started:
-                raise FAILED[0] if FAILED else ModelError("the server did not start; the lines above say why")
-            return 0
-        from uvicorn.supervisors import Multiprocess
-
-        Multiprocess(config, sockets=[listening]).run()
-        return 0
+    with tempfile.TemporaryDirectory(prefix="wager-serve-") as folder:
+        share_by(folder)
+        os.environ[MARKS] = folder
+        workers = Workers(config, [listening], folder=Path(folder), ready=ready)
+        workers.run()
+        workers.outcome()
 
 
 def _bound(settings: Settings) -> socket.socket:

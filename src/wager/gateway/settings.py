@@ -1,14 +1,16 @@
 """What one gateway is: model, policy, look-ups, keys, limits, journal. A TOML file, and the command line over it.
 
-Everything is a plain value, so that worker processes get it as JSON; secrets are not among them: a key is named by the environment variable
-that holds it.
+Everything is a plain value, so that worker processes get it as JSON. A model's key is not among them, only the name of the environment
+variable that holds it; the address of a database may hold a password, so it is shown by `address_shown` only.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +19,32 @@ from typing import Any, Self
 
 from wager.errors import DataError, UsageError
 
-__all__ = ["Settings", "UpstreamSettings", "read_settings"]
+__all__ = ["Settings", "UpstreamSettings", "address_shown", "read_settings"]
+
+ADDRESS = re.compile(r"([a-z][a-z0-9+]{0,19}://)(?:[^@/?#]*@)?([^@?#]*)(?:[?#][^@]*)?")
+"""Scheme, user and password, place, options; an address with an ``@`` elsewhere cannot be told apart."""
+DATABASES = ("postgresql://", "postgres://", "redis://", "rediss://", "unix://")
+SECRET = ("journal", "redis", "url")
+"""Settings that may hold a password: their values are in no message."""
+
+
+def address_shown(address: str) -> str:
+    """Where something is, without the user, password and options that its address may hold; a path stays as it is.
+
+    >>> address_shown("postgresql://me:secret@db/wager?password=secret"), address_shown("wager-journal")
+    ('postgresql://db/wager', 'wager-journal')
+    >>> address_shown("postgresql://me:sec/ret@db/wager")
+    'postgresql://...'
+    """
+    if "://" not in address:
+        return address
+    found = ADDRESS.fullmatch(address)
+    return found[1] + found[2] if found else address.partition("://")[0][:20] + "://..."
+
+
+def _positive(name: str, value: float) -> None:
+    if not 0 < value < math.inf:  # nor is NaN
+        raise UsageError(f"{name} is above 0, got {value!r}" if not value > 0 else f"{name} is a finite number, got {value!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +60,28 @@ class UpstreamSettings:
     seconds: float = 600.0
     """Most seconds of a call."""
 
+    def __post_init__(self) -> None:
+        _positive("the seconds of an upstream", self.seconds)
+        if self.url == "embedded" or self.url.startswith("gguf/"):
+            return
+        if "@" in self.url:
+            raise UsageError(
+                "an upstream's address holds no user and no password (an @ in its path is written %40): put the key into an environment "
+                "variable and name that with --key-env"
+            )
+        if "?" in self.url or "#" in self.url:
+            raise UsageError(
+                "an upstream's address holds no ? and no #: put the key into an environment variable and name that with --key-env"
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """One gateway.
+
+    >>> Settings(keep_days=0)
+    Traceback (most recent call last):
+    wager.errors.UsageError: keep_days is above 0, got 0
 
     Raises:
         UsageError: values that cannot be or do not go together.
@@ -60,7 +105,7 @@ class Settings:
     """Most seconds of the searches for one request."""
     crisis: Mapping[str, str] = field(default_factory=dict)
     """Texts of the hand-over by language, in place of the usual ones."""
-    journal: str | None = "wager-journal"
+    journal: str | None = field(default="wager-journal", repr=False)
     """Folder of the journal, or a ``postgresql://`` address; None keeps nothing."""
     keep_text: bool = False
     """Whether the journal may keep what was asked and answered."""
@@ -70,7 +115,7 @@ class Settings:
     """File of API keys; None asks for none, which is allowed on loopback only."""
     insecure: bool = False
     """Listen to other machines without keys."""
-    redis: str | None = None
+    redis: str | None = field(default=None, repr=False)
     """``redis://`` address for limits that all workers share; None: each worker counts by itself."""
     limits_fail: str = "open"
     """What becomes of a request while Redis is gone: ``open`` lets it through, ``closed`` refuses it."""
@@ -100,6 +145,13 @@ class Settings:
             raise UsageError(f"logs are 'auto', 'json' or 'text', got {self.logs!r}")
         if not self.upstreams:
             raise UsageError("a gateway has at least one upstream")
+        for name in ("lookup_seconds", "largest_body", "most_messages", "body_seconds"):
+            _positive(name, getattr(self, name))
+        if self.keep_days is not None:
+            _positive("keep_days", self.keep_days)
+        for name, address in (("journal", self.journal), ("redis", self.redis)):
+            if address is not None and address.startswith(DATABASES) and not ADDRESS.fullmatch(address):
+                raise UsageError(f"the address of {name} cannot be told apart: write @ as %40, / as %2F and ? as %3F in a user or password")
 
     def to_json(self) -> str:
         """For a worker process."""
@@ -114,7 +166,7 @@ class Settings:
 
 
 def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The values of a TOML file, by the names of `Settings`; paths in it are seen from its folder.
+    """The values of a TOML file, by the names of `Settings`; paths in it are seen from its folder. The journal ``"none"`` is None.
 
     Raises:
         DataError: the file cannot be read, or a key is unknown or of another type.
@@ -132,6 +184,8 @@ def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
         if key not in known:
             raise DataError(f"{name}: {key!r} is no setting; known: {', '.join(known)}")
         found[key] = _value(name, key, value, known[key].type)
+    if found.get("journal") == "none":
+        found["journal"] = None
     for key in ("policy", "detector", "keys", "journal"):
         if isinstance(found.get(key), str) and "://" not in found[key]:
             found[key] = str(base / Path(found[key]).expanduser())
@@ -154,7 +208,7 @@ def _value(name: str, key: str, value: Any, kind: Any) -> Any:
     what = str(kind).split(" ")[0]
     wanted: tuple[type, ...] = {"str": (str,), "int": (int,), "bool": (bool,), "float": (int, float)}[what]
     if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):
-        raise DataError(f"{name}: {key!r} is of type {what}, got {value!r}")
+        raise DataError(f"{name}: {key!r} is of type {what}, got {type(value).__name__ if key in SECRET else repr(value)}")
     return float(str(value)) if float in wanted else value
 
 

@@ -9,9 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wager.errors import UsageError
+from wager.gateway.rulebook import served_by
 from wager.policy.policy import Policy, Rule
 
-__all__ = ["expectations"]
+__all__ = ["expectations", "for_another"]
+
+
+def for_another(policy: Policy | None, model: str | None, *, name: str) -> str | None:
+    """The line for a policy that is not for the model that will be asked; None where it is, or where either is not known.
+
+    A calibration holds for the model whose answers were graded: on another's it decides nothing, though each request is answered.
+    """
+    if policy is None or model is None or served_by(model, policy.model):
+        return None
+    return f"policy {name} is for {policy.model} and decides nothing for {model}"
 
 
 def expectations(policy: Policy, *, name: str) -> list[str]:

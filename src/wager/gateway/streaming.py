@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from wager.gateway.answering import Answering, Response
-from wager.gateway.confidence import with_logprobs
+from wager.gateway.confidence import is_local, with_logprobs
 from wager.gateway.creative import HELD, STRONGER, invented, other_branches
 from wager.gateway.decision import Decided
 from wager.gateway.judging import judge
@@ -147,11 +147,13 @@ class _Heard:
 
     def hear(self, one: Json) -> Json | None:
         """Takes one chunk; what of it is passed on, or None: endings wait for the verdict, usage for the end."""
+        one = {name: value for name, value in one.items() if name != "wager"}  # what a model's server says of itself is not ours
         self.first = self.first or one
         if isinstance(one.get("usage"), dict):
             self.usage = one["usage"]
         kept = []
         for choice in one.get("choices") or ():
+            choice.pop("wager", None)
             index, delta = choice.get("index", 0), choice.get("delta") or {}
             self.texts.setdefault(index, []).append(delta.get("content") or "")
             self.logprobs.setdefault(index, []).extend((choice.get("logprobs") or {}).get("content") or ())
@@ -229,7 +231,7 @@ async def _started(task: Task, heard: _Heard, creative: bool) -> AsyncIterator[J
 
 async def _chunks(task: Task, more: str) -> AsyncIterator[Json]:
     source = task.ruling().source if task.decides != "off" else None
-    asked = with_logprobs(task.asking(), source)
+    asked = with_logprobs(task.asking(), source, local=is_local(task.meter))
     if more:
         asked["messages"] = [*asked["messages"], {"role": "user", "content": more}]
     asked["stream_options"] = {"include_usage": True}

@@ -159,6 +159,12 @@ class Task:
         """Whether a rule decides: a client that states a target wants it to."""
         return "act" if self.ask.options.target is not None else self.knobs.decides
 
+    @property
+    def is_hot(self) -> bool:
+        """Whether the answer is drawn at another temperature than 0, at which answers are graded."""
+        given = self.ask.body.get("temperature")
+        return (given if given is not None else self.knobs.temperature) != 0
+
     def ruling(self, without: frozenset[str] = frozenset()) -> Ruling:
         """What decides on the answer."""
         return self.rulebook.ruling(self.kind, self.model, self.capabilities, target=self.ask.options.target, without=without)

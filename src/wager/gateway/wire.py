@@ -45,6 +45,8 @@ THINKING = b": thinking\n\n"
 """A comment that keeps a connection open while a decision is made; clients ignore it."""
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 OPTIONS = ("target", "kind", "act", "why", "dials")
+DIAL = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
+"""Name of a dial."""
 
 
 class RequestError(Exception):
@@ -256,6 +258,9 @@ def _dials(value: Any) -> dict[str, float]:
     if not isinstance(value, dict):
         raise RequestError(400, f"'wager.dials' is an object of strengths in [-1, 1], got {_shown(value)}", param="wager.dials")
     for name, one in value.items():
+        if not DIAL.fullmatch(name):
+            what = "names of 1 to 40 letters, digits and _ that begin with no digit"
+            raise RequestError(400, f"'wager.dials' has {what}, got {_shown(name)}", param="wager.dials")
         if isinstance(one, bool) or not isinstance(one, int | float) or not -1 <= one <= 1:
             raise RequestError(400, f"'wager.dials' has strengths in [-1, 1], got {_shown(one)} for {_shown(name)}", param="wager.dials")
     return {name: float(one) for name, one in value.items()}

@@ -8,6 +8,7 @@ Its decisions:
 - What stands in one line elsewhere is in the wrong place; the citation is put right, and the claim kept.
 - What stands nowhere is unsupported, however real the cited line is; so is a denial of what does stand there.
 - A claim without a citation is given the line that holds it all; where none does, it is dropped if citations are required.
+- Passages are prose, read by sentences: see `verify_passages`.
 - Counts are checked against the lines ("147 errors"), and so are denials ("nothing failed"): see `wager.grading.log_lines.failures`.
 
 It does not understand: a claim that puts a line's true numbers into a false relation passes. Paraphrase in another language without a
@@ -20,7 +21,7 @@ import re
 from collections.abc import Sequence
 
 from wager.grading.claims import DENIES, Claim, Fact, claims, content_words, facts, read
-from wager.grading.ground import BLANKS, SEARCHED, Ground
+from wager.grading.ground import BLANKS, NEGATES, SEARCHED, Ground
 from wager.grading.kept_text import kept_text
 from wager.grading.log_lines import template
 from wager.grading.quoting import QUOTE, extractive, nothing_failed
@@ -80,6 +81,11 @@ COUNT = re.compile(
     r"|messages?|others?|zeilen|fehler|lignes|erreurs|líneas|errores)\b)",
     re.I,
 )
+LEADS = re.compile(
+    r"(?!However|Moreover|Therefore|Thus|Also|Meanwhile|Nevertheless|Still|Today|Overall|Here|There)[A-Z][^\W\d_]{2,40}\b(?<!ly)"
+    r"(?= (?:[a-z]{2,20}s|became|had|will|can|could|would|did)\b(?! of\b)|, (?:the|an?|which|whose|who|capital)\b)"
+)
+"""A name that begins a claim, before a verb that `wager.grading.claims.PROPER` does not know or before what it is: "Lima serves as"."""
 QUOTED_MORE = re.compile(r"\s*\(and [\d,]+ more like it\)\s*$")
 
 
@@ -102,11 +108,15 @@ def verify(reply: str, lines: Sequence[str], *, required: bool = True) -> Verifi
 def verify_passages(reply: str, passages: Sequence[str], *, required: bool = True) -> Verified:
     """Checks each claim of a reply against retrieved passages that it cites as ``[1]``, ``[2]``.
 
-    Its numbers, quotations and proper nouns must stand in a cited passage, and at least half of its content words.
+    Its numbers, quotations and proper nouns must stand together: in one sentence of a cited passage, or in two neighbouring ones of which
+    the second begins with a pronoun. What denies must be denied there, and what does not, must not. At least half of its content words
+    must stand in what it cites.
 
     >>> verify_passages("Canberra is the capital of Australia [1].", ["Canberra became the capital of Australia in 1913."]).removed
     ()
     >>> verify_passages("Sydney is the capital of Australia [1].", ["Canberra became the capital of Australia in 1913."]).kept_text
+    ''
+    >>> verify_passages("The capital of Peru is Quito [1].", ["Peru borders Ecuador. The capital of Ecuador is Quito."]).kept_text
     ''
     """
     return _verified(reply, Ground(passages, label=""), required=required)
@@ -145,6 +155,8 @@ def _check(claim: Claim, ground: Ground, *, required: bool) -> Checked:
     if quoted is not None:
         return quoted
     named = facts(claim.said, proper=not ground.is_log)
+    if not ground.is_log and (leads := LEADS.match(claim.said)):
+        named = tuple(dict.fromkeys((*named, Fact(kind="proper", value=leads.group(0)))))
     if ground.is_code:
         named = tuple(fact for fact in named if not _inferred(fact, ground))
     wanted = _without_counts(claim, named, there, ground)
@@ -196,7 +208,8 @@ def _elsewhere(claim: Claim, wanted: Sequence[Fact], there: Sequence[int], groun
     if FAILS.search(claim.said) and ground.reports and not any(map(ground.tells_of_failure, there)):
         return Checked(claim=claim, verdict="unsupported", reason=f"{_labels(there, ground)} tells of no failure.", kept=False)
     if wanted:
-        return Checked(claim=claim, verdict="wrong place", reason=f"{_labels(there, ground)} does not hold what it names.", kept=False)
+        reason = f"{_labels(there, ground)} does not {'hold what it names' if ground.is_log else 'say it in any sentence'}."
+        return Checked(claim=claim, verdict="wrong place", reason=reason, kept=False)
     return Checked(claim=claim, verdict="unsupported", reason=f"it has too little in common with {_labels(there, ground)}.", kept=False)
 
 
@@ -255,6 +268,8 @@ def _without_counts(claim: Claim, wanted: tuple[Fact, ...], there: Sequence[int]
 
 def _holding(claim: Claim, wanted: Sequence[Fact], there: Sequence[int], ground: Ground) -> list[int]:
     """Of the cited places those that hold the claim together; none if they do not."""
+    if not ground.is_log:
+        return _told(claim, wanted, there, ground)
     if not all(any(ground.holds(at, fact) for at in there) for fact in wanted):
         return []
     holding = [at for at in there if not wanted or any(ground.holds(at, fact) for fact in wanted)]
@@ -265,6 +280,27 @@ def _holding(claim: Claim, wanted: Sequence[Fact], there: Sequence[int], ground:
     words = content_words(claim.said)
     union = frozenset[str]().union(*map(ground.words, there))
     return holding if len(words & union) >= _needed(words, wanted, ground) else []
+
+
+def _told(claim: Claim, wanted: Sequence[Fact], there: Sequence[int], ground: Ground) -> list[int]:
+    """Of the cited passages those that say what the claim says, or deny what it denies; none if too few of its words stand in them."""
+    denies = NEGATES.search(claim.said) is not None
+    words = content_words(claim.said)
+    if not wanted:
+        parts = [ground.told(at)[2 if denies else 1] for at in there]
+        union = frozenset[str]().union(*(part.words(place) for part in parts for place in range(len(part.lines))))
+        return list(there) if len(words & union) >= _needed(words, wanted, ground) else []
+    union = frozenset[str]().union(*map(ground.words, there))
+    if len(words & union) < _needed(words, wanted, ground):
+        return []
+    return [at for at in there if _says(ground.told(at), wanted, denies=denies)]
+
+
+def _says(told: tuple[Ground, Ground, Ground], wanted: Sequence[Fact], *, denies: bool) -> bool:
+    """Whether one sentence holds every fact: affirmed, or with a denial of at least one of them."""
+    whole, affirmed, denied = told
+    together = frozenset.intersection(*map((whole if denies else affirmed).places, wanted))
+    return any(not denies or any(denied.holds(at, fact) for fact in wanted) for at in together)
 
 
 def _needed(words: frozenset[str], wanted: Sequence[Fact], ground: Ground) -> int:

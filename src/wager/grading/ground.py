@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import pairwise
 
-from wager.grading.claims import LOOKED_AT, Fact, content_words
+from wager.grading.claims import END, LOOKED_AT, SHORT, Fact, content_words
 from wager.grading.entities import stands_in
 from wager.grading.log_lines import LEVELS, failures, level_name, template, warnings
 from wager.grading.log_phrases import NOTHING
 from wager.grading.material import look
 
-__all__ = ["BLANKS", "SEARCHED", "Ground"]
+__all__ = ["BLANKS", "NEGATES", "SEARCHED", "Ground"]
 
 SEARCHED = 200_000
 """Lines in which a place is looked for that a claim does not cite."""
@@ -34,6 +35,33 @@ TELLS = re.compile(
 NAMES_ONLY = re.compile(r"\b[\w.$]*(?:Error|Failure|Exception|Kill)(?:Handler|Listener|Policy|Event|Manager|Detector|Tracker|Page|Type)\w*")
 BLANKS = re.compile(r"\s+")
 
+NEGATES = re.compile(
+    r"\b(?:not(?! (?:only|just|merely|least)\b)|cannot|never|no(?!\.)|none|neither|nor|without|false|untrue|incorrect(?:ly)?|wrong(?:ly)?"
+    r"|mistaken(?:ly)?|misconception|myth|den(?:y|ies|ied)|nicht|kein\w*|niemals|jamais|aucune?|ne|pas|nunca|jam[áa]s|ning[uú]n\w*"
+    r"|n[ãa]o|nenhum\w*|non|nessun\w*|niet|geen)\b|n['’](?:t\b|(?=[aeéiy]))|不|没|沒|ない|ません|아니|않",
+    re.I,
+)
+"""A clause with this denies something."""
+
+CLAUSE = re.compile(
+    r"[,:](?!\d)|[;()–—，；：、]|(?<=[.!?]) |\b(?:but|while|whereas|although|sondern|aber|mais|sino|pero|mas|ma|maar)\b", re.I
+)
+"""Where a sentence is taken apart: a denial on one side says nothing of the other."""
+
+REFERS = re.compile(
+    r"[\"'“*_]{0,3}(?:(?:its?|he|his|she|hers?|they|their|theirs|this|these|those|er|sie|es|seine?[rmns]?|ihre?[rmns]?|diese[rsmn]?"
+    r"|elles?|ils|ses?|sa|son|leurs?|cette|sus?|ella|ellos|ellas|este|esta|seus?|suas?|ele|ela|suo|sua|suoi|hij|zij|zijn|haar)\b"
+    r"|il (?:est|était|fut|a)\b|(?:il|la|le|i) su[oae]i?\b|[它他她其])",
+    re.I,
+)
+"""A sentence that begins with this goes on about what the one before it names."""
+
+BREAK = re.compile(r"\s*(?:$|#|[-*•+|>]\s|\d{1,3}[.)]\s|\|)")
+"""A line that begins with this does not go on with the one before it."""
+
+WRAPPED = 50
+"""Characters from which on a line may have been broken for its length alone."""
+
 
 class Ground:
     """What claims are checked against: lines, and what is counted of them once and only when it is needed."""
@@ -44,6 +72,7 @@ class Ground:
         self.is_log = label == "L"
         self._places: dict[Fact, frozenset[int]] = {}
         self._words: dict[int, frozenset[str]] = {}
+        self._told: dict[int, tuple[Ground, Ground, Ground]] = {}
 
     @cached_property
     def is_code(self) -> bool:
@@ -136,3 +165,47 @@ class Ground:
         if at not in self._words:
             self._words[at] = content_words(self.lines[at][:LOOKED_AT])
         return self._words[at]
+
+    def told(self, at: int) -> tuple[Ground, Ground, Ground]:
+        """What a passage says, sentence by sentence, a line each: in full, only what it affirms, and only what it denies.
+
+        A sentence that begins with a pronoun follows once more behind the one before it, since that tells whom it is about.
+        """
+        if at not in self._told:
+            said = list(_sentences(self.lines[at]))
+            pairs = [f"{first} {then}" for first, then in pairwise(said) if REFERS.match(then)]
+            clauses = [list(_clauses(one)) for one in (*said, *pairs)]
+            affirmed = ["".join(part for part in one if not NEGATES.search(part)) for one in clauses]
+            denied = ["".join(part for part in one if NEGATES.search(part)) for one in clauses]
+            self._told[at] = (Ground([*said, *pairs], label=""), Ground(affirmed, label=""), Ground(denied, label=""))
+        return self._told[at]
+
+
+def _sentences(passage: str) -> Iterator[str]:
+    """The sentences of a passage. Lines that were broken for their length are put together again; headings and rows stand alone."""
+    lines: list[str] = []
+    before = ""
+    for line in passage.split("\n"):
+        goes_on = not BREAK.match(line) and not before.lstrip().startswith(("#", "|")) and bool(before.strip())
+        if goes_on and (len(before.rstrip()) >= WRAPPED or line.lstrip()[:1].islower()):
+            lines[-1] += " " + line.strip()
+        else:
+            lines.append(line.strip())
+        before = line
+    for line in lines:
+        begin = 0
+        for end in END.finditer(line):
+            if end.group(0) != "." or not SHORT.search(line, max(begin, end.end() - 8), end.end()):
+                yield line[begin : end.end()].strip()
+                begin = end.end()
+        if line[begin:].strip():
+            yield line[begin:].strip()
+
+
+def _clauses(sentence: str) -> Iterator[str]:
+    """A text taken apart at its commas and the like, each part with the mark that it begins with."""
+    begin = 0
+    for mark in CLAUSE.finditer(sentence):
+        yield sentence[begin : mark.start()]
+        begin = mark.start()
+    yield sentence[begin:]

@@ -83,7 +83,7 @@ DEFAULT_KNOBS: Mapping[str, Knobs] = {
     "personal": Knobs(decides="off", temperature=0.6, clarify="first", instruction=LISTENER),
     "transform": Knobs(decides="off", temperature=0.2, stream="at once"),
     "smalltalk": Knobs(decides="off", temperature=0.5, stream="at once"),
-    "general": Knobs(decides="report", look_up="when unsure"),
+    "general": Knobs(decides="report", clarify="when ambiguous", look_up="when unsure"),
 }
 """For every kind, the knobs where a policy says nothing."""
 
