@@ -131,7 +131,7 @@ def _new_key(options: argparse.Namespace) -> int:
 
 def _label(options: argparse.Namespace) -> int:
     """Own examples for the detector."""
-    from wager.detection.labelled import add_label, refit
+    from wager.detection.labelled import add_label
 
     if options.label is None:
         raise UsageError("--refit FILE goes with --label FILE, the file of your own examples")
@@ -145,6 +145,22 @@ def _label(options: argparse.Namespace) -> int:
     if prompts:
         print(f"wrote {len(prompts)} prompts of the kind {options.kind} to {options.label}")
     if options.refit is not None:
-        print(refit(options.label, options.refit, force=options.force))
-        print(f"wrote {options.refit}: use it with  wager serve --detector {options.refit}")
+        return _refit(options)
+    return 0
+
+
+def _refit(options: argparse.Namespace) -> int:
+    """Exit status 1 where the new detector is not kept."""
+    from wager.detection.labelled import refit
+
+    found = refit(options.label, options.refit, force=options.force)
+    own = "unknown" if found.own_accuracy is None else f"{100 * found.own_accuracy:.0f} %"
+    print(f"fitted on {found.own} prompts of your own and {found.shipped:,} shipped ones")
+    print(
+        f"right, cross-validated: {own} of your own, {100 * found.accuracy:.1f} % of the shipped ones (packaged: {100 * found.packaged:.1f} %)"
+    )
+    print(plain(found.reason))
+    if not found.installed:
+        return 1
+    print(f"wrote {options.refit}: use it with  wager serve --detector {options.refit}")
     return 0
