@@ -156,9 +156,8 @@ def _refit(options: argparse.Namespace) -> int:
     found = refit(options.label, options.refit, force=options.force)
     own = "unknown" if found.own_accuracy is None else f"{100 * found.own_accuracy:.0f} %"
     print(f"fitted on {found.own} prompts of your own and {found.shipped:,} shipped ones")
-    print(
-        f"right, cross-validated: {own} of your own, {100 * found.accuracy:.1f} % of the shipped ones (packaged: {100 * found.packaged:.1f} %)"
-    )
+    shipped = f"{100 * found.accuracy:.1f} % of the shipped ones (packaged: {100 * found.packaged:.1f} %)"
+    print(f"right, cross-validated: {own} of your own, {shipped}")
     print(plain(found.reason))
     if not found.installed:
         return 1
