@@ -174,7 +174,7 @@ def gateway(folder: Path, port_of_upstream: int) -> contextlib.AbstractContextMa
 
 @contextlib.contextmanager
 def litellm(folder: Path, venv: Path | None, port_of_upstream: int) -> Iterator[Server | None]:
-    """LiteLLM's proxy, without its log lines, which is kind to it; None where there is no environment of it."""
+    """LiteLLM's proxy as it comes, log lines included: wager writes one for each request, too. None without an environment of it."""
     if venv is None:
         yield None
         return
@@ -185,7 +185,7 @@ def litellm(folder: Path, venv: Path | None, port_of_upstream: int) -> Iterator[
         f"      api_base: http://127.0.0.1:{port_of_upstream}/v1\n      api_key: {KEY}\n"
     )
     command = [str(venv / "bin" / "litellm"), "--config", str(config), "--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
-    env = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR", "PATH": f"{venv / 'bin'}:{os.environ['PATH']}"}
+    env = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MODE": "PRODUCTION", "PATH": f"{venv / 'bin'}:{os.environ['PATH']}"}
     env["LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY"] = "true"  # as wager on loopback: nobody is asked for a key
     with running("LiteLLM", command, port, "/health/liveliness", log=folder / "litellm.log", env=env) as server:
         yield server
