@@ -183,7 +183,7 @@ class Gateway:
             "x-accel-buffering": "no",
         } | standing.headers()
         flow = await _begun(self._flow(first, events, task, key, bill))
-        return StreamingResponse(flow, media_type="text/event-stream", headers=headers)
+        return _Stream(flow, media_type="text/event-stream", headers=headers)
 
     async def _flow(self, first: bytes, events: AsyncIterator[bytes], task: Task, key: Key | None, bill: Bill) -> AsyncIterator[bytes]:
         async def joined() -> AsyncIterator[bytes]:
@@ -218,7 +218,7 @@ class Gateway:
             stream = self.upstream.send_stream(request.method, path, body, headers)
             first = await self._billed(_until_gone(request, _first(stream)), None, key, bill)
             flow = await _begun(self._raw_charged(_raw_flow(first, stream), key, bill))
-            return StreamingResponse(flow, media_type="text/event-stream", headers={"x-wager-act": "raw"})
+            return _Stream(flow, media_type="text/event-stream", headers={"x-wager-act": "raw"})
         answered = await self._billed(_until_gone(request, self.upstream.send(request.method, path, body, headers)), None, key, bill)
         if key is not None:
             bill.body(answered.body, text=path != "/embeddings")
@@ -356,6 +356,17 @@ class Gateway:
         if self.journal is None:
             raise RequestError(404, "this gateway keeps no journal", code="no_journal")
         return self.journal
+
+
+class _Stream(StreamingResponse):
+    """A stream whose iterator is closed when it ends, also where the client has gone: the model's work ends then, and what it took is
+    charged. Left to itself it would be closed when the interpreter finds the time."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await _closed(self.body_iterator)  # type: ignore[arg-type]  # ours are generators
 
 
 def application(gateway: Gateway, *, lifespan: Any = None) -> Any:
