@@ -176,8 +176,6 @@ def application_of(settings: Settings) -> Any:
     Raises:
         MissingExtraError: the packages of the extra ``serve`` are not there.
     """
-    from threadpoolctl import threadpool_limits
-
     from wager.gateway import logs
     from wager.gateway.app import Gateway, application
     from wager.gateway.metrics import Metrics
@@ -185,7 +183,6 @@ def application_of(settings: Settings) -> Any:
     from wager.gateway.workers import mark_failed, mark_started
 
     _one_thread()
-    threadpool_limits(1)  # small matrices: several threads wait for each other, and for the model's own
     logs.configure(lines=None if settings.logs == "auto" else settings.logs == "json")
     logging.getLogger("uvicorn.error").addFilter(_told)
     policy, name = policy_of(settings)
