@@ -62,7 +62,6 @@ def test_a_new_key_is_shown_once_and_its_hash_kept(tmp_path: Path, capsys: pytes
 
 
 def test_labels_are_added_and_a_detector_is_made_of_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("sklearn")
     labels, made = tmp_path / "labels.jsonl", tmp_path / "detector.npz"
     prompts = [f"frobnicate the zorblax of tenant {name} and tell why it quaffed" for name in ("north", "south", "east", "west", "middle")]
     assert main(["serve", "--label", str(labels), "--kind", "debugging", *prompts]) == 0
