@@ -156,3 +156,35 @@ def test_a_model_name_is_no_path(tmp_path):
         gateway.ask("GET", "/v1/models/a%3Fapi_version=1")
         assert gateway.asked[-1]["path"] == "/models/a%3Fapi_version%3D1"
         assert gateway.ask("GET", "/v1/models/scripted/one").json["id"] == "scripted/one"
+
+
+def test_tokens_that_one_call_does_not_tell_are_unknown_in_all(tmp_path):
+    class Silent(Ruled):
+        async def chat(self, request):
+            response = await super().chat(request)
+            usage = {"prompt_tokens": 9, "completion_tokens": 4} if len(self.asked) > 1 else {"prompt_tokens": 9}
+            return {**response, "usage": usage}
+
+    task, answering = _task(Silent({"": "Lima"}))
+    for _ in range(2):
+        asyncio.run(task.meter.chat(task.asking()))
+    assert (task.meter.total.calls, task.meter.total.tokens_in, task.meter.total.tokens_out) == (2, 18, None)
+    response = asyncio.run(answering.respond(task)).body
+    assert "usage" not in response
+
+
+def test_usage_that_grows_with_each_chunk_is_counted_once():
+    class Counting(Ruled):
+        async def stream(self, request):
+            for number, word in enumerate(("Good", " morning", " to you"), 1):
+                usage = {"prompt_tokens": 5, "completion_tokens": number}
+                yield {**self._chunk({"content": word}), "usage": usage}
+            yield {**self._chunk({}, finish="stop"), "usage": {"prompt_tokens": 5, "completion_tokens": 3}}
+
+    task, _ = _task(Counting({"": ""}))
+
+    async def heard():
+        return [one async for one in task.meter.stream(task.asking())]
+
+    asyncio.run(heard())
+    assert (task.meter.total.tokens_in, task.meter.total.tokens_out) == (5, 3)

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from wager.detection.kinds import Detected
-from wager.elicit.evidence import Cost
-from wager.gateway.confidence import cost_of
+from wager.gateway.confidence import Usage, usage_of
 from wager.gateway.decision import Act, Citation, LookedUp, Spent
 from wager.gateway.rulebook import Rulebook, Ruling
 from wager.gateway.upstream import Capabilities, Upstream, UpstreamError
@@ -34,9 +33,7 @@ class Meter:
     def __init__(self, upstream: Upstream, on_call: OnCall | None = None) -> None:
         self.upstream, self._on_call = upstream, on_call
         self.started = time.perf_counter()
-        self.calls = 0
-        self.tokens_in: int | None = None
-        self.tokens_out: int | None = None
+        self._usages: list[Usage] = []
         self._waiting, self._since, self._waited = 0, 0.0, 0.0
 
     async def chat(self, request: Json) -> Json:
@@ -48,7 +45,7 @@ class Meter:
             self._told(str(error.status), started)
             raise
         self._told("ok", started)
-        self.spent(cost_of(response), told=isinstance(response.get("usage"), dict))
+        self._usages.append(usage_of(response))
         return response
 
     def _told(self, outcome: str, started: float) -> None:
@@ -57,8 +54,8 @@ class Meter:
 
     async def stream(self, request: Json) -> AsyncIterator[Json]:
         """The chunks of a response; the time between them counts as waiting, that of whoever reads them does not."""
-        self.calls += 1
-        started, outcome = time.perf_counter(), "stopped"
+        started, outcome, place = time.perf_counter(), "stopped", len(self._usages)
+        self._usages.append((None, None))
         chunks = aiter(self.upstream.stream(request))
         try:
             while True:
@@ -70,8 +67,8 @@ class Meter:
                 except UpstreamError as error:
                     outcome = str(error.status)
                     raise
-                if isinstance(one.get("usage"), dict):
-                    self.spent(cost_of(one), told=True, calls=0)
+                if isinstance(one.get("usage"), dict):  # the last one counts: some servers tell with each chunk what it was so far
+                    self._usages[place] = usage_of(one)
                 yield one
         finally:
             self._told(outcome, started)
@@ -96,22 +93,16 @@ class Meter:
             if not self._waiting:
                 self._waited += time.perf_counter() - self._since
 
-    def spent(self, cost: Cost, *, told: bool = True, calls: int = 1) -> None:
-        """Adds what calls took."""
-        self.calls += calls
-        if told:
-            self.tokens_in = (self.tokens_in or 0) + cost.tokens_in
-            self.tokens_out = (self.tokens_out or 0) + cost.tokens_out
-
     @property
     def total(self) -> Spent:
-        """So far."""
+        """So far. Tokens are unknown as soon as one call does not tell them: a sum without it would be too small."""
+        read, written = ([usage[side] for usage in self._usages] for side in (0, 1))
         seconds = time.perf_counter() - self.started
         waited = self._waited + (time.perf_counter() - self._since if self._waiting else 0.0)
         return Spent(
-            calls=self.calls,
-            tokens_in=self.tokens_in,
-            tokens_out=self.tokens_out,
+            calls=len(self._usages),
+            tokens_in=_sum(read),
+            tokens_out=_sum(written),
             overhead_ms=round(1000 * max(0.0, seconds - waited), 3),
             seconds=round(seconds, 4),
         )
@@ -120,6 +111,12 @@ class Meter:
     def model(self) -> str:
         """The upstream's."""
         return self.upstream.model
+
+
+def _sum(counts: Sequence[int | None]) -> int | None:
+    """The sum of one count or more, all known; None otherwise."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if known and len(known) == len(counts) else None
 
 
 @dataclass(kw_only=True)
