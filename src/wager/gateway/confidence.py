@@ -22,11 +22,9 @@ from wager.elicit.verbal import SHADE_REQUEST
 from wager.gateway.upstream import Chats, UpstreamError
 from wager.gateway.wire import ChatRequest, text_of
 
-__all__ = ["LONGEST_ANSWER", "Measured", "is_local", "is_long", "measure", "reply_of", "usage_of", "with_logprobs"]
+__all__ = ["LONGEST_ANSWER", "Measured", "is_local", "is_long", "measure", "reply_of", "with_logprobs"]
 
 Json = dict[str, Any]
-Usage = tuple[int | None, int | None]
-"""Tokens read and written; None where a server does not say."""
 
 LONGEST_ANSWER = 12
 """Words of an answer of which a calibration on short answers speaks."""
@@ -74,22 +72,6 @@ def _token(one: Json) -> Token:
 
 def _finite(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def usage_of(response: Json) -> Usage:
-    """Tokens that one call read and wrote; None for what its server does not say.
-
-    >>> usage_of({"usage": {"prompt_tokens": 12}})
-    (12, None)
-    """
-    usage = response.get("usage")
-    usage = usage if isinstance(usage, dict) else {}
-    read, written = (usage.get(name) for name in ("prompt_tokens", "completion_tokens"))
-    return _count(read), _count(written)
-
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def is_long(reply: Reply) -> bool:

@@ -6,13 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-__all__ = ["SCHEMA", "Act", "Citation", "Decided", "LookedUp", "Spent"]
+__all__ = ["SCHEMA", "Act", "Citation", "Decided", "LookedUp", "Spent", "Usage", "usage_of"]
 
 SCHEMA = 1
 """Version of the object ``wager`` on the wire; raised when a field changes its meaning."""
 
 Act = Literal["answer", "hedge", "look_up", "clarify", "abstain", "refuse", "imagine", "support"]
 """What a response does."""
+
+
+Usage = tuple[int | None, int | None]
+"""Tokens read and written; None where a server does not say."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,3 +170,19 @@ class Decided:
             found |= {"model": self.model, "made": self.made}
             found |= {"axes": dict(self.axes), "probabilities": dict(self.probabilities)}
         return found
+
+
+def usage_of(response: Mapping[str, Any]) -> Usage:
+    """Tokens that one call read and wrote; None for what its server does not say.
+
+    >>> usage_of({"usage": {"prompt_tokens": 12}})
+    (12, None)
+    """
+    usage = response.get("usage")
+    usage = usage if isinstance(usage, dict) else {}
+    read, written = (usage.get(name) for name in ("prompt_tokens", "completion_tokens"))
+    return _count(read), _count(written)
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

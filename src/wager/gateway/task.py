@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from wager.detection.kinds import Detected
-from wager.gateway.confidence import Usage, usage_of
-from wager.gateway.decision import Act, Citation, LookedUp, Spent
+from wager.gateway.decision import Act, Citation, LookedUp, Spent, Usage, usage_of
 from wager.gateway.rulebook import Rulebook, Ruling
 from wager.gateway.upstream import Capabilities, Upstream, UpstreamError
 from wager.gateway.wire import ChatRequest

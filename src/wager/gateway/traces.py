@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from wager.errors import MissingExtraError
-from wager.gateway.decision import Decided
+from wager.gateway.decision import Decided, usage_of
 
 __all__ = ["NO_SPAN", "NO_TRACES", "OpenTelemetry", "Span", "Traces", "traces"]
 
@@ -185,17 +185,14 @@ class _Telling:
 
     def answered(self, response: Mapping[str, Any]) -> None:
         choices = response.get("choices")
-        ends = [str(one.get("finish_reason")) for one in choices if isinstance(one, dict)] if isinstance(choices, list) else []
-        usage = response.get("usage")
-        usage = usage if isinstance(usage, dict) else {}
-        found = {
-            "gen_ai.response.id": response.get("id"),
-            "gen_ai.response.model": response.get("model"),
-            "gen_ai.response.finish_reasons": ends or None,
-            "gen_ai.usage.input_tokens": usage.get("prompt_tokens"),
-            "gen_ai.usage.output_tokens": usage.get("completion_tokens"),
-        }
-        self._span.set_attributes({name: value for name, value in found.items() if isinstance(value, (str, int, list))})
+        given = [one.get("finish_reason") for one in choices if isinstance(one, dict)] if isinstance(choices, list) else []
+        texts = {"gen_ai.response.id": response.get("id"), "gen_ai.response.model": response.get("model")}
+        read, written = usage_of(response)
+        counts = {"gen_ai.usage.input_tokens": read, "gen_ai.usage.output_tokens": written}
+        self._span.set_attributes({name: value for name, value in texts.items() if isinstance(value, str)})
+        self._span.set_attributes({name: value for name, value in counts.items() if value is not None})
+        if ends := [one for one in given if isinstance(one, str)]:
+            self._span.set_attribute("gen_ai.response.finish_reasons", ends)
 
     def decided(self, decided: Decided) -> None:
         own = {
