@@ -22,7 +22,7 @@ from wager.gateway.clarifying import clarify, is_ambiguous
 from wager.gateway.confidence import is_local, with_logprobs
 from wager.gateway.creative import imagine
 from wager.gateway.debugging import debug
-from wager.gateway.decision import Decided
+from wager.gateway.decision import Decided, Judged
 from wager.gateway.judging import SHORT, judge, shortened
 from wager.gateway.looking_up import Searched, from_passages, search
 from wager.gateway.personal import HANDOVER, hand_over, support
@@ -191,7 +191,6 @@ class Answering:
 
     def decided(self, task: Task, verdict: Verdict) -> Decided:
         """The record of a verdict."""
-        shared = {one.name for one in dataclasses.fields(Verdict)} & {one.name for one in dataclasses.fields(Decided)} - {"text"}
         said = verdict.text if verdict.text is not None else text_of(verdict.choice.get("message") or {})
         return Decided(
             id=task.id,
@@ -207,8 +206,9 @@ class Answering:
             probabilities=task.detected.probabilities,
             question=task.ask.prompt,
             answer=text_of(verdict.choice.get("message") or {}),
-            **{name: getattr(verdict, name) for name in shared},
-        ).said(said)
+            text=said,
+            **{one.name: getattr(verdict, one.name) for one in dataclasses.fields(Judged)},
+        )
 
 
 def _with_history(detected: Detected, ask: ChatRequest) -> Detected:

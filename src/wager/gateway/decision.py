@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["SCHEMA", "Act", "Citation", "Decided", "LookedUp", "Spent", "Usage", "usage_of"]
+__all__ = ["SCHEMA", "Act", "Citation", "Decided", "Judged", "LookedUp", "Spent", "Usage", "usage_of"]
 
 SCHEMA = 1
 """Version of the object ``wager`` on the wire; raised when a field changes its meaning."""
@@ -70,21 +70,9 @@ class Spent:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Decided:
-    """What was done with one reply."""
+class Judged:
+    """What is done with one reply, and why."""
 
-    id: str
-    """``wd_`` and 32 hexadecimal digits."""
-    made: str
-    """ISO time in UTC."""
-    model: str
-    """The model that answered, as the policy names it."""
-    kind: str
-    """The kind whose knobs were used; `wager.detection.kinds.GENERAL` where it was not sure."""
-    kind_probability: float | None
-    """Calibrated probability of the likeliest kind; None where the client named it."""
-    by: str
-    """Who decided the kind."""
     act: Act
     """What the response does."""
     reason: str
@@ -113,6 +101,24 @@ class Decided:
     """Share of pairs of branches, the returned one included, that differ in content; None with fewer than two."""
     lookups: tuple[LookedUp, ...] = ()
     """Searches."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decided(Judged):
+    """What was done with one reply, to whom it belongs, and what it took."""
+
+    id: str
+    """``wd_`` and 32 hexadecimal digits."""
+    made: str
+    """ISO time in UTC."""
+    model: str
+    """The model that answered, as the policy names it."""
+    kind: str
+    """The kind whose knobs were used; `wager.detection.kinds.GENERAL` where it was not sure."""
+    kind_probability: float | None
+    """Calibrated probability of the likeliest kind; None where the client named it."""
+    by: str
+    """Who decided the kind."""
     policy: str = ""
     """Name of the policy and of its rule: ``embedded#default``."""
     cost: Spent = field(default_factory=Spent)
@@ -131,10 +137,6 @@ class Decided:
     """What was said to the client; None unless the journal may keep text."""
     client: str | None = None
     """Name of the key that asked; None without keys. Kept in the journal, never on the wire."""
-
-    def said(self, text: str) -> Decided:
-        """The same, with what was said to the client."""
-        return replace(self, text=text)
 
     def wire(self, *, why: bool = False) -> dict[str, Any]:
         """The object ``wager`` of a response: JSON values.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from wager.detection.kinds import Detected
-from wager.gateway.decision import Act, Citation, LookedUp, Spent, Usage, usage_of
+from wager.gateway.decision import Judged, Spent, Usage, usage_of
 from wager.gateway.rulebook import Rulebook, Ruling
 from wager.gateway.upstream import Capabilities, Upstream, UpstreamError
 from wager.gateway.wire import ChatRequest
@@ -201,28 +201,15 @@ def with_instruction(messages: Sequence[Json], instruction: str) -> list[Json]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """What an act says of one reply. The fields are those of `wager.gateway.decision.Decided`."""
+class Verdict(Judged):
+    """What an act says of one reply."""
 
     choice: Json
     """The choice of the model's response that it is about."""
     text: str | None = None
     """What is said to the client; None leaves the model's message as it is."""
-    act: Act
-    reason: str
-    confidence: float | None = None
-    no_confidence: str | None = None
-    raw: float | None = None
-    source: str | None = None
-    calibration_id: str | None = None
-    target: float | None = None
-    threshold: float | None = None
-    shade: str | None = None
     rule: str = "none"
-    citations: tuple[Citation, ...] = ()
-    branches: tuple[str, ...] = ()
-    distinct: float | None = None
-    lookups: tuple[LookedUp, ...] = ()
+    """Name of the rule in the policy."""
 
 
 async def together(*calls: Awaitable[R]) -> list[R]:
