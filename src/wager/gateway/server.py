@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wager.detection.detector import Detector
 from wager.detection.kinds import GENERAL, KINDS
@@ -35,6 +35,9 @@ from wager.models.engine import check_gguf
 from wager.policy.policy import Policy
 from wager.policy.toml import read_policy
 
+if TYPE_CHECKING:
+    from wager.gateway.app import Gateway
+
 __all__ = ["application_of", "check", "from_environment", "serve"]
 
 ENVIRONMENT = "WAGER_SERVE"
@@ -42,6 +45,8 @@ ENVIRONMENT = "WAGER_SERVE"
 LOG = logging.getLogger("wager.gateway.server")
 FAILED: list[WagerError] = []
 """Why this process could not start; the web server would tell it as a traceback."""
+ALL = "all"
+"""Label of calls that any of several servers may have answered."""
 GRACE = 30
 """Seconds that running requests get to finish."""
 ROUTES = (
@@ -177,20 +182,46 @@ def application_of(settings: Settings) -> Any:
         MissingExtraError: the packages of the extra ``serve`` are not there.
     """
     from wager.gateway import logs
-    from wager.gateway.app import Gateway, application
-    from wager.gateway.metrics import Metrics
-    from wager.gateway.traces import traces
+    from wager.gateway.app import application
     from wager.gateway.workers import mark_failed, mark_started
 
     _one_thread()
     logs.configure(lines=None if settings.logs == "auto" else settings.logs == "json")
     logging.getLogger("uvicorn.error").addFilter(_told)
+    gateway = gateway_of(settings)
+    asks = model_of(gateway.upstream) is None
+
+    @contextlib.asynccontextmanager
+    async def life(app: Any) -> AsyncIterator[None]:
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                await _opened(gateway, stack)
+            except WagerError as error:
+                FAILED.append(error)
+                mark_failed(error)
+                raise
+            answering = gateway.answering
+            if asks and (other := for_another(answering.policy, model_of(gateway.upstream), name=answering.name)) is not None:
+                LOG.warning("%s", other)
+            mark_started()
+            gc.collect()
+            gc.freeze()  # what is there now stays: walking through it again and again held requests up for 70 ms each time
+            yield
+
+    return application(gateway, lifespan=life)
+
+
+def gateway_of(settings: Settings) -> Gateway:
+    """All that a worker process has, nothing of it opened."""
+    from wager.gateway.app import Gateway
+    from wager.gateway.metrics import Metrics
+    from wager.gateway.traces import traces
+
     policy, name = policy_of(settings)
-    metrics = Metrics(routes=ROUTES, kinds=(*KINDS, GENERAL), upstreams=[one.url for one in settings.upstreams])
-    singles = [upstream_of(one, workers=settings.workers) for one in settings.upstreams]
-    upstream = _joined(settings, singles, metrics)
-    asks = model_of(singles[0]) is None
-    lookups, journal, limits = lookups_of(settings), journal_of(settings), limits_of(settings)
+    urls = [one.url for one in settings.upstreams]
+    called = urls[0] if len(urls) == 1 else ALL
+    metrics = Metrics(routes=ROUTES, kinds=(*KINDS, GENERAL), upstreams=[*urls, ALL])
+    upstream = _joined(settings, [upstream_of(one, workers=settings.workers) for one in settings.upstreams], metrics)
     detector = Detector.load(Path(settings.detector) if settings.detector else None)
     detector.detect("Hello")  # compiles its expressions before the first request
     answering = Answering(
@@ -198,55 +229,39 @@ def application_of(settings: Settings) -> Any:
         detector,
         policy,
         name=name,
-        lookups=lookups,
+        lookups=lookups_of(settings),
         handover={**HANDOVER, **settings.crisis} if settings.crisis else HANDOVER,
         lookup_seconds=settings.lookup_seconds,
-        stand_ins=len(singles) > 1,
-        on_call=lambda outcome, seconds: metrics.call(settings.upstreams[0].url, outcome, seconds),
+        stand_ins=len(urls) > 1,
+        on_call=lambda outcome, seconds: metrics.call(called, outcome, seconds),
     )
-    gateway = Gateway(
+    return Gateway(
         settings=settings,
         answering=answering,
         upstream=upstream,
         keys=Keys.read(settings.keys) if settings.keys else Keys(),
-        limits=limits,
-        journal=journal,
+        limits=limits_of(settings),
+        journal=journal_of(settings),
         metrics=metrics,
-        traces=traces(server="wager" if settings.upstreams[0].url.startswith(("embedded", "gguf/")) else "openai"),
+        traces=traces(server="wager" if urls[0].startswith(("embedded", "gguf/")) else "openai"),
     )
 
-    async def opened(stack: contextlib.AsyncExitStack) -> None:
-        stack.push_async_callback(limits.close)
-        stack.callback(metrics.close)
-        stack.callback(gateway.traces.close)
-        if journal is not None:
-            stack.push_async_callback(journal.close)
-            await journal.start()
-        for one in lookups:
-            stack.push_async_callback(one.close)
-            await one.start()
-        stack.push_async_callback(upstream.close)
-        await upstream.start()
-        if asks and (other := for_another(policy, model_of(upstream), name=name)) is not None:
-            LOG.warning("%s", other)
-        warming = asyncio.ensure_future(upstream.capabilities())
-        stack.push_async_callback(_ended, warming)
 
-    @contextlib.asynccontextmanager
-    async def life(app: Any) -> AsyncIterator[None]:
-        async with contextlib.AsyncExitStack() as stack:
-            try:
-                await opened(stack)
-            except WagerError as error:
-                FAILED.append(error)
-                mark_failed(error)
-                raise
-            mark_started()
-            gc.collect()
-            gc.freeze()  # what is there now stays: walking through it again and again held requests up for 70 ms each time
-            yield
-
-    return application(gateway, lifespan=life)
+async def _opened(gateway: Gateway, stack: contextlib.AsyncExitStack) -> None:
+    """Opens everything; the stack closes it again, also where something could not be opened."""
+    stack.push_async_callback(gateway.limits.close)
+    stack.callback(gateway.metrics.close)
+    stack.callback(gateway.traces.close)
+    if gateway.journal is not None:
+        stack.push_async_callback(gateway.journal.close)
+        await gateway.journal.start()
+    for one in gateway.answering.lookups:
+        stack.push_async_callback(one.close)
+        await one.start()
+    stack.push_async_callback(gateway.upstream.close)
+    await gateway.upstream.start()
+    warming = asyncio.ensure_future(gateway.upstream.capabilities())
+    stack.push_async_callback(_ended, warming)
 
 
 def _joined(settings: Settings, singles: list[Upstream], metrics: Any) -> Upstream:
