@@ -424,7 +424,7 @@ def test_a_full_disk_while_spilling_is_one_line_and_leaves_nothing(big: str, tmp
     assert list(Path("spill").iterdir()) == []
 
 
-@pytest.mark.parametrize("seconds", [0.2, 1.0])
+@pytest.mark.parametrize("seconds", [0.0, 0.2, 0.4, 1.0])
 def test_ctrl_c_leaves_nothing_partial(seconds: float, big: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("spill").mkdir()
@@ -442,8 +442,8 @@ def test_ctrl_c_leaves_nothing_partial(seconds: float, big: str, tmp_path: Path,
     time.sleep(seconds)  # while it reads, while it groups
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=60)
-    assert (running.returncode, out) == (130, "")
-    assert err == "wager: stopped; no result was written; nothing partial is left\n"
+    assert (err, out) == ("wager: stopped; no result was written; nothing partial is left\n", "")
+    assert running.returncode in {130, -signal.SIGINT}  # Python ends by the signal if it came inside of exec(); a shell sees 130 both times
     assert left("spill") == set()
     assert list(Path("spill").iterdir()) == []
 

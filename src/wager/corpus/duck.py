@@ -9,9 +9,12 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pyarrow as pa
@@ -70,16 +73,41 @@ class DuckDB:
             self._settings["threads"] = str(threads)
         self._folder = folder
         self._raised: BaseException | None = None
+        self._stopped = False
 
     @contextlib.contextmanager
     def _connection(self) -> Iterator[Any]:
-        with tempfile.TemporaryDirectory(prefix="wager-", dir=self._folder) as folder, self._told():
+        with tempfile.TemporaryDirectory(prefix="wager-", dir=self._folder) as folder, self._heeding(), self._told():
             connection = self._duckdb.connect(config={**self._settings, "temp_directory": folder})
             try:
                 connection.execute("SET enable_progress_bar = false")  # it goes to standard output
                 yield connection
             finally:
                 connection.close()
+
+    @contextlib.contextmanager
+    def _heeding(self) -> Iterator[None]:
+        """Ctrl-C ends what is inside, also if it is lost on the way: libraries that DuckDB loads while it works swallow it at times."""
+
+        def stop(signum: int, frame: FrameType | None) -> None:
+            self._stopped = True
+            signal.default_int_handler(signum, frame)
+
+        self._stopped = False
+        ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if ours:
+            signal.signal(signal.SIGINT, stop)
+        try:
+            yield
+        except Exception as error:
+            if self._stopped:
+                raise KeyboardInterrupt from error
+            raise
+        finally:
+            if ours:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+        if self._stopped:
+            raise KeyboardInterrupt
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
@@ -115,7 +143,10 @@ class DuckDB:
     def _heard(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The same; what is raised on the way, also by Ctrl-C, is kept, since DuckDB makes an error of its own of it."""
         try:
-            yield from batches
+            for batch in batches:
+                if self._stopped:
+                    raise KeyboardInterrupt
+                yield batch
         except GeneratorExit:
             raise
         except BaseException as error:
