@@ -8,17 +8,17 @@ transformers can read), and no code that comes with a model is run.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wager.errors import MissingExtraError, ModelError, UsageError
+from wager.errors import ModelError, UsageError
 from wager.models.likelihood import checked_responses, checked_temperatures
 from wager.models.likelihood_tree import Tokens, split
+from wager.models.transformers import packages, quiet
 
 __all__ = ["TorchLikelihood"]
 
@@ -44,7 +44,7 @@ class TorchLikelihood:
         """
         if batch < 1:
             raise UsageError(f"rows are read at least 1 at a time, got batch={batch}")
-        self._torch, transformers = _packages()
+        self._torch, transformers = packages()
         folder = Path(model).expanduser()
         if not folder.is_dir() and str(model).startswith(("/", ".", "~")):
             raise ModelError(f"no folder at {str(folder)!r}; give the folder that holds the model's config.json")
@@ -56,7 +56,7 @@ class TorchLikelihood:
         self._tokenizer = self._loaded(lambda: transformers.AutoTokenizer.from_pretrained(source, trust_remote_code=False))
         load = transformers.AutoModelForCausalLM.from_pretrained
         options = {"use_safetensors": True, "trust_remote_code": False, "dtype": dtype, "output_loading_info": True}
-        with _quiet(transformers):
+        with quiet(transformers):
             network, info = self._loaded(lambda: load(source, **options))
         if info["missing_keys"]:  # transformers draws them at random and goes on
             raise ModelError(f"{self.name!r} holds no weights for {', '.join(sorted(info['missing_keys'])[:3])}: no causal language model")
@@ -163,28 +163,3 @@ class TorchLikelihood:
 
     def _tensor(self, rows: list[list[int]]) -> Any:  # Any: a tensor
         return self._torch.tensor(rows, dtype=self._torch.long, device=self._device)
-
-
-@contextmanager
-def _quiet(transformers: Any) -> Iterator[None]:
-    """Without the bar "Loading weights", which moves for a second over our own; downloads keep theirs."""
-    from huggingface_hub.utils.tqdm import enable_progress_bars
-
-    shown = transformers.utils.logging.is_progress_bar_enabled()
-    transformers.utils.logging.disable_progress_bar()
-    if shown:
-        enable_progress_bars()
-    try:
-        yield
-    finally:
-        if shown:
-            transformers.utils.logging.enable_progress_bar()
-
-
-def _packages() -> tuple[Any, Any]:
-    try:
-        import torch
-        import transformers
-    except ImportError as error:
-        raise MissingExtraError(error.name or "transformers", "hf", "a model of transformers") from error
-    return torch, transformers
