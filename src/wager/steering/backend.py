@@ -1,0 +1,215 @@
+"""What a model must let us do to be steered: read its activations, score a reply, generate with a plan. One protocol, two local backends.
+
+Blocks are counted from 0 and an activation is a block's **output**: block k here is ``hidden_states[k + 1]`` of transformers and
+``direction.k`` of llama.cpp's control vectors. Every backend says what it can do (`Able`), and refuses the rest by name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wager.errors import UsageError
+
+__all__ = [
+    "Able",
+    "Backend",
+    "Chat",
+    "Floats",
+    "ModelIdentity",
+    "Pool",
+    "Positions",
+    "Push",
+    "Reply",
+    "Watch",
+    "check_block",
+    "token_digest",
+]
+
+Floats = NDArray[np.float32]
+
+Chat = Sequence[Mapping[str, str]]
+"""Messages with ``role`` and ``content``, before the reply."""
+
+Pool = Literal["prompt_last", "reply_mean", "reply_last"]
+"""Which activations are kept: of the last token before the reply, the mean over the reply's tokens, or of its last token."""
+
+Positions = Literal["reply", "prompt", "all"]
+"""Where a push acts. ``reply``: the last token before the reply and each token of it, which is where each next token is chosen;
+``prompt``: the tokens before the reply; ``all``: both."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelIdentity:
+    """Which model an activation belongs to."""
+
+    name: str
+    """As the user gave it: ``embedded``, ``gguf/PATH``, ``hf/NAME``."""
+    architecture: str
+    """The family's name in its own file: ``llama``."""
+    blocks: int
+    """L, number of blocks."""
+    width: int
+    """D, width of the residual stream."""
+    vocabulary: int
+    """Number of tokens."""
+    tokens: str
+    """SHA-256 of the tokens in order (`token_digest`): the same for all weights of one family."""
+    weights: str
+    """SHA-256 that tells these weights from others of the family: of the file, or of what the backend says."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Able:
+    """What a backend can do."""
+
+    capture: bool
+    """Read activations."""
+    steer: bool
+    """Add to activations."""
+    per_request: bool
+    """Different pushes for the rows of one batch; without it they run one after the other."""
+    logprobs: bool
+    """Tell the log-probability of each token."""
+    train: bool = False
+    """Push while weights are trained."""
+
+
+@dataclass(frozen=True)
+class Push:
+    """What is added to the residual stream while a model reads or writes."""
+
+    deltas: Mapping[int, Floats]
+    """By block, what is added to its output, shape (D,)."""
+    positions: Positions = "reply"
+
+    @property
+    def nothing(self) -> bool:
+        """Whether it changes nothing."""
+        return not any(np.any(delta) for delta in self.deltas.values())
+
+
+@dataclass(frozen=True)
+class Watch:
+    """A direction whose projection is recorded while a reply is written."""
+
+    name: str
+    block: int
+    direction: Floats
+    """Shape (D,); the projection is onto its unit vector, in the activations' own units."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What a model wrote."""
+
+    text: str
+    """Without the token that ended it."""
+    tokens: tuple[str, ...]
+    """Each token's text; a character can be split over two."""
+    logprobs: NDArray[np.float64]
+    """Natural log-probability of each token under the (steered) model at temperature 1, shape (T,)."""
+    finish: Literal["stop", "length"]
+    """``length`` where it was cut off."""
+    watched: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    """By watch: the projection of the last token before the reply, then of each token of it, shape (T + 1,). Of the activations as
+    they are, pushes included."""
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """A model whose activations can be reached."""
+
+    identity: ModelIdentity
+    able: Able
+
+    def read(
+        self, chats: Sequence[Chat], replies: Sequence[str] | None = None, *, pool: Pool, blocks: Sequence[int] | None = None
+    ) -> Floats:
+        """Activations, shape (N, L', D), of each chat with its reply; nothing is generated. ``blocks`` None is all of them.
+
+        Raises:
+            UsageError: a pool of the reply without replies, a block that is not there, or an empty reply.
+            DataError: a text is longer than the context.
+        """
+        ...
+
+    def score(
+        self, chats: Sequence[Chat], replies: Sequence[str], *, pushes: Sequence[Push | None] | Push | None = None
+    ) -> list[NDArray[np.float64]]:
+        """Natural log-probability of each token of each reply, shapes (T,)."""
+        ...
+
+    def generate(
+        self,
+        chats: Sequence[Chat],
+        *,
+        pushes: Sequence[Push | None] | Push | None = None,
+        watches: Sequence[Watch] = (),
+        prefixes: Sequence[str] | None = None,
+        tokens: int = 64,
+        temperature: float = 0.0,
+        seed: int = 0,
+    ) -> list[Reply]:
+        """One reply to each chat, in order. ``prefixes`` are beginnings of replies that are put into the model's mouth (and not part of the
+        returned text); temperature 0 is greedy."""
+        ...
+
+    def close(self) -> None:
+        """Frees the model."""
+        ...
+
+
+def token_digest(tokens: Iterable[str | bytes]) -> str:
+    """SHA-256 of a vocabulary in order.
+
+    >>> token_digest(["a", "b"]) == token_digest([b"a", b"b"]), token_digest(["ab"]) == token_digest(["a", "b"])
+    (True, False)
+    """
+    made = hashlib.sha256()
+    for token in tokens:
+        made.update(token.encode("utf-8", "surrogatepass") if isinstance(token, str) else token)
+        made.update(b"\0")
+    return made.hexdigest()
+
+
+def check_block(block: int, identity: ModelIdentity) -> int:
+    """The block, if the model has it.
+
+    Raises:
+        UsageError: it has not.
+    """
+    if not 0 <= block < identity.blocks:
+        raise UsageError(f"{identity.name} has blocks 0 to {identity.blocks - 1}, got {block}")
+    return block
+
+
+def one_each(pushes: Sequence[Push | None] | Push | None, count: int) -> list[Push | None]:
+    """A push, or None, for each of ``count`` requests."""
+    if pushes is None or isinstance(pushes, Push):
+        return [pushes] * count
+    if len(pushes) != count:
+        raise UsageError(f"{count} requests take one push each or one for all, got {len(pushes)}")
+    return list(pushes)
+
+
+def checked_push(push: Push | None, identity: ModelIdentity) -> Push | None:
+    """The push, if it fits the model; None where it changes nothing.
+
+    Raises:
+        UsageError: another width, a block that is not there, or a value that is not finite.
+    """
+    if push is None:
+        return None
+    for block, delta in push.deltas.items():
+        check_block(block, identity)
+        if np.shape(delta) != (identity.width,):
+            raise UsageError(f"{identity.name} has width {identity.width}, got a vector of shape {np.shape(delta)} for block {block}")
+        if not np.isfinite(delta).all():
+            raise UsageError(f"a push holds a value that is not finite, at block {block}")
+    return None if push.nothing else push
