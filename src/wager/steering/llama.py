@@ -1,0 +1,487 @@
+"""Steering a GGUF model by llama.cpp, without PyTorch: activations are read through its evaluation callback, pushes are control vectors.
+
+A control vector belongs to a whole context, so the rows of one decode share their push: requests are grouped by push and run one group
+after the other, each group as a batch of sequences. Block 0 cannot be pushed: llama.cpp applies control vectors from block 1 on. Reading
+costs a call into Python for every tensor of the graph, so a context that only writes is made without it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wager.errors import DataError, ModelError, UsageError
+from wager.models.engine import check_gguf
+from wager.steering.backend import (
+    Able,
+    Chat,
+    Floats,
+    ModelIdentity,
+    Pool,
+    Push,
+    Reply,
+    Watch,
+    check_block,
+    checked_push,
+    one_each,
+    token_digest,
+)
+from wager.steering.chat_template import ChatTemplate
+from wager.steering.llama_library import EVALUATED, TESTED, Batch, Library, library, view
+
+__all__ = ["LlamaSteering"]
+
+SEQUENCES = 16
+"""Rows of one decode: weights are read once for all of them."""
+
+KEPT = 256 << 20
+"""Bytes of prompts that were read and are kept, oldest first out: about 300 short ones of the embedded model."""
+
+OUTPUT = b"l_out-"
+"""llama.cpp's name of a block's output, control vector included."""
+
+
+class LlamaSteering:
+    """One GGUF file. Not thread-safe: a context holds the state of what it writes."""
+
+    able = Able(capture=True, steer=True, per_request=False, logprobs=True)
+
+    def __init__(self, path: Path, *, name: str, context: int = 512, sequences: int = SEQUENCES, threads: int = 1) -> None:
+        """Loads the file and tests what a control vector does (0.1 s).
+
+        Args:
+            path: the file.
+            name: what it is called in messages and cards: ``embedded``, ``gguf/PATH``.
+            context: tokens of one request, prompt and reply.
+            sequences: requests that run side by side.
+            threads: of llama.cpp; two busy threads can be slower than one for a small model.
+
+        Raises:
+            ModelError: the file cannot be loaded, or this build of llama.cpp does not do what it should.
+            MissingExtraError: xllamacpp is not installed.
+        """
+        check_gguf(path)
+        if context < 64 or sequences < 1 or threads < 1:
+            raise UsageError(f"a context holds at least 64 tokens, with 1 sequence and 1 thread; got {context}, {sequences}, {threads}")
+        self._library: Library = library()
+        self._model = self._library.llama_model_load_from_file(str(path).encode(), self._library.llama_model_default_params())
+        if not self._model:
+            raise ModelError(f"llama.cpp cannot load {str(path)!r}: the file is cut off or of an unknown architecture")
+        self._vocabulary = self._library.llama_model_get_vocab(self._model)
+        self._context, self._sequences, self._threads = context, sequences, threads
+        count = self._library.llama_vocab_n_tokens(self._vocabulary)
+        texts = [self._library.llama_vocab_get_text(self._vocabulary, token) or b"" for token in range(count)]
+        with path.open("rb") as file:
+            weights = hashlib.file_digest(file, "sha256").hexdigest()
+        self.identity = ModelIdentity(
+            name=name,
+            architecture=self._said("general.architecture"),
+            blocks=self._library.llama_model_n_layer(self._model),
+            width=self._library.llama_model_n_embd(self._model),
+            vocabulary=count,
+            tokens=token_digest(texts),
+            weights=weights,
+        )
+        self._ends = np.array([self._library.llama_vocab_is_eog(self._vocabulary, token) for token in range(count)])
+        self._template = ChatTemplate(self._library.llama_model_chat_template(self._model, None), name=name, special=self._special(texts))
+        self._writer: _Context | None = None
+        self._reader: _Context | None = None
+        self._read: OrderedDict[tuple[int, ...], bytes] = OrderedDict()
+        self._test()
+
+    def close(self) -> None:
+        """Frees the model and its contexts."""
+        for one in (self._writer, self._reader):
+            if one is not None:
+                one.close()
+        self._writer = self._reader = None
+        if self._model:
+            self._library.llama_model_free(self._model)
+        self._model = None
+
+    def read(
+        self, chats: Sequence[Chat], replies: Sequence[str] | None = None, *, pool: Pool, blocks: Sequence[int] | None = None
+    ) -> Floats:
+        """As `wager.steering.backend.Backend.read`."""
+        wanted = tuple(range(self.identity.blocks) if blocks is None else [check_block(one, self.identity) for one in blocks])
+        if pool != "prompt_last" and replies is None:
+            raise UsageError(f"the pool {pool!r} needs replies")
+        if replies is not None and len(replies) != len(chats):
+            raise UsageError(f"{len(chats)} chats take one reply each, got {len(replies)}")
+        found = np.empty((len(chats), len(wanted), self.identity.width), dtype=np.float32)
+        context = self._reading()
+        for at, chat in enumerate(chats):
+            prompt = self._prompt(chat)
+            reply = [] if pool == "prompt_last" or replies is None else self._tokens(replies[at])
+            if pool != "prompt_last" and not reply:
+                raise UsageError(f"the reply to request {at} is empty; there is nothing of it to read")
+            self._fits(len(prompt) + len(reply))
+            context.clear()
+            self._prompted(context, {0: prompt[:-1]}, {})
+            captured = context.captured([prompt[-1], *reply], wanted)
+            found[at] = captured[:, -1] if pool != "reply_mean" else captured[:, 1:].mean(axis=1)
+        if not np.isfinite(found).all():
+            raise ModelError(f"{self.identity.name} has activations that are not finite numbers; the file may be damaged")
+        return found
+
+    def score(
+        self, chats: Sequence[Chat], replies: Sequence[str], *, pushes: Sequence[Push | None] | Push | None = None
+    ) -> list[NDArray[np.float64]]:
+        """As `wager.steering.backend.Backend.score`."""
+        if len(replies) != len(chats):
+            raise UsageError(f"{len(chats)} chats take one reply each, got {len(replies)}")
+        context = self._writing()
+        found: list[NDArray[np.float64]] = []
+        each = [checked_push(one, self.identity) for one in one_each(pushes, len(chats))]
+        for chat, reply, push in zip(chats, replies, each, strict=True):
+            prompt, tokens = self._prompt(chat), self._tokens(reply)
+            self._fits(len(prompt) + len(tokens))
+            context.clear()
+            self._prompted(context, {0: prompt[:-1]}, self._during(push, prompt=True))
+            logits = context.feed({0: [prompt[-1], *tokens]}, push=self._during(push, prompt=False), every=True)[0]
+            found.append(_logprobs(logits[:-1])[np.arange(len(tokens)), tokens])
+        return found
+
+    def generate(
+        self,
+        chats: Sequence[Chat],
+        *,
+        pushes: Sequence[Push | None] | Push | None = None,
+        watches: Sequence[Watch] = (),
+        prefixes: Sequence[str] | None = None,
+        tokens: int = 64,
+        temperature: float = 0.0,
+        seed: int = 0,
+    ) -> list[Reply]:
+        """As `wager.steering.backend.Backend.generate`."""
+        if tokens < 1 or temperature < 0:
+            raise UsageError(f"a reply has at least 1 token and a temperature of 0 or more, got {tokens} and {temperature}")
+        each = [checked_push(one, self.identity) for one in one_each(pushes, len(chats))]
+        prompts = [[*self._prompt(chat), *(self._tokens(prefixes[at]) if prefixes else [])] for at, chat in enumerate(chats)]
+        for prompt in prompts:
+            self._fits(len(prompt) + 1)
+        groups: dict[int, list[int]] = {}
+        for at, push in enumerate(each):
+            groups.setdefault(id(push), []).append(at)
+        found: dict[int, Reply] = {}
+        for members in groups.values():
+            by_length = sorted(members, key=lambda at: len(prompts[at]))
+            for start in range(0, len(by_length), self._sequences):
+                rows = by_length[start : start + self._sequences]
+                found |= self._written(rows, prompts, each[rows[0]], watches, tokens, temperature, seed)
+        return [found[at] for at in range(len(chats))]
+
+    def _written(
+        self,
+        rows: list[int],
+        prompts: list[list[int]],
+        push: Push | None,
+        watches: Sequence[Watch],
+        most: int,
+        temperature: float,
+        seed: int,
+    ) -> dict[int, Reply]:
+        """A batch of replies that share a push."""
+        context = self._reading() if watches else self._writing()
+        context.clear()
+        draws = {at: np.random.default_rng((seed, at)) for at in rows}
+        written: dict[int, list[int]] = {at: [] for at in rows}
+        logprobs: dict[int, list[float]] = {at: [] for at in rows}
+        seen: dict[int, list[NDArray[np.float64]]] = {at: [] for at in rows}
+        finished: dict[int, bool] = {}
+        slot = {at: number for number, at in enumerate(rows)}
+        self._prompted(context, {slot[at]: prompts[at][:-1] for at in rows}, self._during(push, prompt=True))
+        context.watch(watches)
+        going = {at: prompts[at][-1] for at in rows}
+        while going:
+            logits = context.feed({slot[at]: [token] for at, token in going.items()}, push=self._during(push, prompt=False))
+            for number, at in enumerate(going):
+                if watches:
+                    seen[at].append(context.watched[:, number])
+            following: dict[int, int] = {}
+            for at in going:
+                row = logits[slot[at]][-1]
+                token = _drawn(row, temperature, draws[at])
+                if self._ends[token]:
+                    finished[at] = True
+                    continue
+                written[at].append(token)
+                logprobs[at].append(float(_logprobs(row[None])[0, token]))
+                if len(written[at]) < most and len(prompts[at]) + len(written[at]) < self._context:
+                    following[at] = token
+            if watches and (last := [at for at in going if at not in following and at not in finished]):
+                context.feed({slot[at]: [written[at][-1]] for at in last}, push=self._during(push, prompt=False))
+                for number, at in enumerate(last):
+                    seen[at].append(context.watched[:, number])
+            going = following
+        return {
+            at: Reply(
+                text=self._text(written[at]),
+                tokens=tuple(self._piece(token).decode(errors="replace") for token in written[at]),
+                logprobs=np.array(logprobs[at]),
+                finish="stop" if at in finished else "length",
+                watched={one.name: np.array([values[place] for values in seen[at]]) for place, one in enumerate(watches)},
+            )
+            for at in rows
+        }
+
+    def _prompted(self, context: _Context, prompts: Mapping[int, list[int]], push: Mapping[int, Floats]) -> None:
+        """Has the prompts read, each into its sequence. What was read without a push is kept: another dose asks the same questions."""
+        if push:
+            context.feed(prompts, push=push)
+            return
+        unread = {}
+        for sequence, prompt in prompts.items():
+            kept = self._read.get(tuple(prompt))
+            if kept is None:
+                unread[sequence] = prompt
+            else:
+                self._read.move_to_end(tuple(prompt))
+                context.restore(sequence, kept, len(prompt))
+        context.feed(unread, push={})
+        for sequence, prompt in unread.items():
+            self._read[tuple(prompt)] = context.state(sequence)
+        while sum(map(len, self._read.values())) > KEPT:
+            self._read.popitem(last=False)
+
+    def _during(self, push: Push | None, *, prompt: bool) -> Mapping[int, Floats]:
+        if push is None or push.positions == ("reply" if prompt else "prompt"):
+            return {}
+        return push.deltas
+
+    def _fits(self, length: int) -> None:
+        if length > self._context:
+            raise DataError(f"a text has {length} tokens, more than the {self._context} of the context; raise context")
+
+    def _prompt(self, chat: Chat) -> list[int]:
+        return self._tokens(self._template.render(chat), special=True)
+
+    def _tokens(self, text: str, *, special: bool = False) -> list[int]:
+        raw = text.encode()
+        room = len(raw) + 8
+        held = (ctypes.c_int32 * room)()
+        count = self._library.llama_tokenize(self._vocabulary, raw, len(raw), held, room, False, special)
+        if count < 0:
+            raise DataError(f"the text {text[:60]!r} cannot be turned into tokens")
+        return list(held[:count])
+
+    def _piece(self, token: int) -> bytes:
+        held = ctypes.create_string_buffer(256)
+        count = self._library.llama_token_to_piece(self._vocabulary, token, held, 256, 0, False)
+        return held.raw[: max(0, count)]
+
+    def _text(self, tokens: Sequence[int]) -> str:
+        return b"".join(map(self._piece, tokens)).decode(errors="replace").strip()
+
+    def _said(self, key: str) -> str:
+        held = ctypes.create_string_buffer(1024)
+        count = self._library.llama_model_meta_val_str(self._model, key.encode(), held, 1024)
+        return held.value.decode(errors="replace") if count >= 0 else ""
+
+    def _special(self, texts: list[bytes]) -> dict[str, str]:
+        ends = {"bos_token": self._library.llama_vocab_bos(self._vocabulary), "eos_token": self._library.llama_vocab_eos(self._vocabulary)}
+        return {name: texts[token].decode(errors="replace") if token >= 0 else "" for name, token in ends.items()}
+
+    def _writing(self) -> _Context:
+        if self._writer is None:
+            self._writer = _Context(self, capture=False)
+        return self._writer
+
+    def _reading(self) -> _Context:
+        if self._reader is None:
+            self._reader = _Context(self, capture=True)
+        return self._reader
+
+    def _test(self) -> None:
+        """Whether a control vector does what it should in this build: zero changes nothing, one block's vector changes what follows, and
+        clearing it brings back every bit. Raises ModelError where it does not."""
+        tokens = self._tokens("The capital of France is")
+        context = self._writing()
+
+        def last(deltas: Mapping[int, Floats]) -> Floats:
+            context.clear()
+            rows: Floats = context.feed({0: tokens}, push=deltas)[0]
+            return np.array(rows[-1])
+
+        middle = max(1, self.identity.blocks // 2)
+        before = last({})
+        unit = np.full(self.identity.width, self.identity.width**-0.5, dtype=np.float32)
+        context.set_push({middle: np.zeros(self.identity.width, dtype=np.float32)}, even_if_zero=True)
+        zero = last({middle: np.zeros(self.identity.width, dtype=np.float32)})
+        moved = last({middle: 10.0 * unit})
+        after = last({})
+        context.clear()
+        if not np.isfinite(before).all():
+            raise ModelError(f"{self.identity.name} gives logits that are not finite numbers; the file may be damaged")
+        wrong = (
+            "a zero vector changes the logits"
+            if not np.array_equal(before, zero)
+            else "a vector changes nothing"
+            if np.array_equal(before, moved)
+            else "switching it off does not bring the logits back"
+            if not np.array_equal(before, after)
+            else None
+        )
+        if wrong:
+            raise ModelError(f"{self._library.build} is not a build that wager can steer ({wrong}); install xllamacpp{TESTED}")
+
+
+class _Context:
+    """A llama.cpp context: sequences, a control vector, and if asked for the activations of blocks."""
+
+    def __init__(self, owner: LlamaSteering, *, capture: bool) -> None:
+        self._library, self._identity = owner._library, owner.identity
+        self._most = owner._sequences
+        self._batch_size = max(512, self._most)
+        self._wanted: dict[bytes, int] = {}
+        self._units: list[NDArray[np.float64]] = []
+        self._captured: dict[int, Floats] = {}
+        self._watches: tuple[Watch, ...] = ()
+        self._callback = EVALUATED(self._evaluated)
+        options: dict[str, float] = {
+            "n_ctx": owner._context * self._most,
+            "n_batch": self._batch_size,
+            "n_ubatch": self._batch_size,
+            "n_seq_max": self._most,
+            "n_threads": owner._threads,
+            "n_threads_batch": owner._threads,
+            "no_perf": True,
+            "kv_unified": True,  # else llama.cpp takes the sequences one after the other, and a batch saves nothing
+        }
+        if capture:
+            options["cb_eval"] = ctypes.cast(self._callback, ctypes.c_void_p).value or 0
+        self._pointer = self._library.llama_init_from_model(owner._model, self._library.context_parameters(**options))
+        if not self._pointer:
+            raise ModelError(f"llama.cpp cannot make a context of {owner._context} tokens for {self._most} sequences; ask for less")
+        self._memory = self._library.llama_get_memory(self._pointer)
+        self._batch: Batch = self._library.llama_batch_init(self._batch_size, 0, 1)
+        self._rows = {name: view(getattr(self._batch, name), self._batch_size) for name in ("token", "pos", "n_seq_id", "logits")}
+        self._rows["n_seq_id"][:] = 1
+        self._set: dict[int, bytes] = {}
+        self._lengths: dict[int, int] = {}
+
+    def close(self) -> None:
+        self._library.llama_batch_free(self._batch)
+        self._library.llama_free(self._pointer)
+
+    def clear(self) -> None:
+        """Forgets all sequences."""
+        self._library.llama_memory_clear(self._memory, False)
+        self._lengths = dict.fromkeys(range(self._most), 0)
+        self._wanted, self._watches = {}, ()
+
+    def state(self, sequence: int) -> bytes:
+        """What was read into a sequence, to be put back later."""
+        size = self._library.llama_state_seq_get_size(self._pointer, sequence)
+        held = ctypes.create_string_buffer(size)
+        written = self._library.llama_state_seq_get_data(self._pointer, held, size, sequence)
+        return held.raw[:written]
+
+    def restore(self, sequence: int, state: bytes, length: int) -> None:
+        """Puts a state back into a sequence that is empty."""
+        if self._library.llama_state_seq_set_data(self._pointer, state, len(state), sequence) == 0:
+            raise ModelError(f"llama.cpp cannot put back what it has read ({length} tokens)")
+        self._lengths[sequence] = length
+
+    def set_push(self, deltas: Mapping[int, Floats], *, even_if_zero: bool = False) -> None:
+        """Adds these to the blocks' outputs from now on, and nothing else."""
+        held = {block: np.asarray(delta, dtype=np.float32).tobytes() for block, delta in deltas.items()}
+        if held == self._set and not even_if_zero:
+            return
+        if not held:
+            status = self._library.llama_set_adapter_cvec(self._pointer, None, 0, self._identity.width, 0, 0)
+        else:
+            if 0 in deltas:
+                raise UsageError("llama.cpp cannot push block 0; take another block, or the backend hf")
+            rows = np.zeros((self._identity.blocks - 1, self._identity.width), dtype=np.float32)
+            for block, delta in deltas.items():
+                rows[block - 1] = delta
+            status = self._library.llama_set_adapter_cvec(
+                self._pointer, rows.ctypes.data, rows.size, self._identity.width, min(deltas), max(deltas)
+            )
+        if status != 0:
+            raise ModelError(f"llama.cpp does not take the control vector (status {status})")
+        self._set = held
+
+    def watch(self, watches: Sequence[Watch]) -> None:
+        """Records these projections from now on, in `watched`."""
+        self._watches = tuple(watches)
+        self._wanted = {OUTPUT + str(one.block).encode(): one.block for one in watches}
+        self._units = [np.asarray(one.direction, dtype=np.float64) / np.linalg.norm(one.direction) for one in watches]
+
+    @property
+    def watched(self) -> NDArray[np.float64]:
+        """Projections of the tokens of the last `feed`, shape (W, tokens)."""
+        return np.stack([self._captured[one.block].astype(np.float64) @ unit for one, unit in zip(self._watches, self._units, strict=True)])
+
+    def captured(self, tokens: Sequence[int], blocks: Sequence[int]) -> Floats:
+        """Activations of tokens that are read into the first sequence, shape (L', tokens, D), nothing pushed."""
+        self._wanted = {OUTPUT + str(block).encode(): block for block in blocks}
+        parts: list[Floats] = []
+        for start in range(0, len(tokens), self._batch_size):
+            self.feed({0: tokens[start : start + self._batch_size]}, push={}, every=True, logits=False)
+            parts.append(np.stack([self._captured[block] for block in blocks]))
+        self._wanted = {}
+        return np.concatenate(parts, axis=1)
+
+    def feed(
+        self, tokens: Mapping[int, Sequence[int]], *, push: Mapping[int, Floats], every: bool = False, logits: bool = True
+    ) -> dict[int, Floats]:
+        """Reads tokens into their sequences; returns by sequence the logits of its last token, shape (1, V), or of all of them."""
+        self.set_push(push)
+        queue = [
+            (sequence, token, self._lengths[sequence] + place, every or place == len(given) - 1)
+            for sequence, given in tokens.items()
+            for place, token in enumerate(given)
+        ]
+        found: dict[int, list[Floats]] = {sequence: [] for sequence in tokens}
+        vocabulary = self._identity.vocabulary
+        for start in range(0, len(queue), self._batch_size):
+            part = queue[start : start + self._batch_size]
+            self._batch.n_tokens = len(part)
+            for at, (sequence, token, place, wanted) in enumerate(part):
+                self._rows["token"][at], self._rows["pos"][at], self._rows["logits"][at] = token, place, wanted
+                self._batch.seq_id[at][0] = sequence
+            self._captured = {}
+            status = self._library.llama_decode(self._pointer, self._batch)
+            if status != 0:
+                raise ModelError(f"llama.cpp cannot read {len(part)} tokens (status {status})")
+            if logits:
+                for at, (sequence, _, _, wanted) in enumerate(part):
+                    if wanted:
+                        found[sequence].append(view(self._library.llama_get_logits_ith(self._pointer, at), vocabulary).copy())
+        for sequence, given in tokens.items():
+            self._lengths[sequence] += len(given)
+        return {sequence: np.stack(rows) for sequence, rows in found.items() if rows}
+
+    def _evaluated(self, tensor: int, asked: bool, data: int) -> bool:
+        """llama.cpp's question whether a tensor is wanted, and then its values."""
+        block = self._wanted.get(self._library.ggml_get_name(tensor))
+        if block is None or asked:
+            return block is not None
+        size = self._library.ggml_nbytes(tensor)
+        values = np.empty(size // 4, dtype=np.float32)
+        self._library.ggml_backend_tensor_get(tensor, values.ctypes.data, 0, size)
+        values = values.reshape(-1, self._identity.width)
+        before = self._captured.get(block)  # a batch can be read in several parts
+        self._captured[block] = values if before is None else np.concatenate([before, values])
+        return True
+
+
+def _logprobs(logits: Floats) -> NDArray[np.float64]:
+    """Natural log-probabilities, shape (T, V)."""
+    raised = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    return np.asarray(raised - np.log(np.exp(raised).sum(axis=-1, keepdims=True)))
+
+
+def _drawn(logits: Floats, temperature: float, rng: np.random.Generator) -> int:
+    """A token: the likeliest at temperature 0, else a draw (by the Gumbel trick)."""
+    if temperature == 0.0:
+        return int(logits.argmax())
+    return int((logits / temperature + rng.gumbel(size=logits.shape)).argmax())

@@ -1,0 +1,245 @@
+"""Steering by llama.cpp with the embedded model: what is read is what is pushed, off is off, and another build is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from conftest import absent
+from wager.errors import DataError, ModelError, UsageError
+from wager.models.weights import GGUF_SHA256, embedded_weights
+from wager.steering import llama_library
+from wager.steering.backend import Backend, Push, Watch
+from wager.steering.chat_template import ChatTemplate
+from wager.steering.llama import LlamaSteering
+from wager.steering.llama_library import Library, library
+
+if TYPE_CHECKING:
+    from wager.steering.hf import TorchSteering
+
+BLOCK = 16
+QUESTIONS = ["What is the capital of France?", "When was the chemist Ruprecht Odalvi born?", "Name a colour."]
+
+
+def user(*texts: str) -> list[list[dict[str, str]]]:
+    return [[{"role": "user", "content": text}] for text in texts]
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[LlamaSteering]:
+    made = LlamaSteering(embedded_weights(), name="embedded", context=256, sequences=4)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def unit() -> np.ndarray:
+    drawn = np.random.default_rng(0).normal(size=576)
+    return np.asarray(drawn / np.linalg.norm(drawn), dtype=np.float32)
+
+
+def test_the_identity_is_that_of_the_file(model: LlamaSteering) -> None:
+    assert isinstance(model, Backend)
+    found = model.identity
+    assert (found.architecture, found.blocks, found.width, found.vocabulary) == ("llama", 30, 576, 49152)
+    assert found.tokens == "4ca839f11927b8890dbb58b39b1f0008a4d826e02eecd78c77d8ed1340170a11"
+
+
+def test_a_watch_sees_what_is_read(model: LlamaSteering, unit: np.ndarray) -> None:
+    reply = model.generate(user(QUESTIONS[0]), watches=[Watch("one", BLOCK, 3 * unit), Watch("two", 4, unit)], tokens=6)[0]
+    assert {name: len(values) for name, values in reply.watched.items()} == {"one": len(reply.tokens) + 1, "two": len(reply.tokens) + 1}
+    before = model.read(user(QUESTIONS[0]), pool="prompt_last", blocks=[BLOCK, 4])[0]
+    assert reply.watched["one"][0] == pytest.approx(before[0] @ unit, abs=0.05)  # the length of a watch's direction does not count
+    assert reply.watched["two"][0] == pytest.approx(before[1] @ unit, abs=0.05)
+    # written token by token or read at one go, the same up to rounding: 4-bit weights multiply 8-bit activations
+    text = "".join(reply.tokens)
+    mean = model.read(user(QUESTIONS[0]), [text], pool="reply_mean", blocks=[BLOCK])[0, 0]
+    assert reply.watched["one"][1:].mean() == pytest.approx(mean @ unit, abs=0.5)
+    assert np.std(reply.watched["one"]) > 1  # and this is no constant
+
+
+def test_the_mean_of_a_reply_is_over_its_tokens_and_nothing_else(model: LlamaSteering) -> None:
+    whole = model.read(user(QUESTIONS[0]), [" Paris is it"], pool="reply_mean", blocks=[5])[0, 0]
+    ends = [model.read(user(QUESTIONS[0]), [text], pool="reply_last", blocks=[5])[0, 0] for text in (" Paris", " Paris is", " Paris is it")]
+    assert whole == pytest.approx(np.mean(ends, axis=0), abs=0.35)
+    assert np.abs(whole - ends[-1]).max() > 3
+
+
+def test_a_push_moves_its_own_projection_by_its_length(model: LlamaSteering, unit: np.ndarray) -> None:
+    watch = [Watch("along", BLOCK, unit), Watch("below", BLOCK - 1, unit)]
+    plain = model.generate(user(QUESTIONS[0]), watches=watch, tokens=1)[0]
+    pushed = model.generate(user(QUESTIONS[0]), watches=watch, pushes=Push({BLOCK: 40 * unit}), tokens=1)[0]
+    assert pushed.watched["along"][0] - plain.watched["along"][0] == pytest.approx(40, abs=0.05)
+    assert pushed.watched["below"][0] == pytest.approx(plain.watched["below"][0], abs=1e-3)
+
+
+def test_no_push_a_zero_push_and_a_push_taken_off_are_one_and_the_same(model: LlamaSteering, unit: np.ndarray) -> None:
+    def scored(push: Push | None) -> np.ndarray:
+        return model.score(user(QUESTIONS[0]), ["The capital is Paris."], pushes=push)[0]
+
+    before = scored(None)
+    assert np.array_equal(scored(Push({BLOCK: 0 * unit})), before)
+    assert np.abs(scored(Push({BLOCK: 80 * unit})) - before).max() > 0.1
+    assert np.array_equal(scored(None), before)
+
+
+def test_positions_are_where_a_push_acts(model: LlamaSteering, unit: np.ndarray) -> None:
+    watch = [Watch("at", BLOCK, unit), Watch("after", BLOCK + 6, unit)]
+
+    def seen(push: Push | None) -> tuple[float, float]:
+        """Of the last token before the reply: at the pushed block, and further up."""
+        watched = model.generate(user(QUESTIONS[0]), watches=watch, pushes=push, tokens=1)[0].watched
+        return watched["at"][0], watched["after"][0]
+
+    plain, reply = seen(None), seen(Push({BLOCK: 40 * unit}, "reply"))
+    prompt, both = seen(Push({BLOCK: 40 * unit}, "prompt")), seen(Push({BLOCK: 40 * unit}, "all"))
+    assert reply[0] - plain[0] == pytest.approx(40, abs=0.05)  # the last token before the reply is where the first one is chosen
+    assert prompt[0] == pytest.approx(plain[0], abs=1e-3)  # only the tokens before it are pushed, and it sees them further up
+    assert abs(prompt[1] - plain[1]) > 0.05
+    assert both[0] - plain[0] == pytest.approx(40, abs=0.05)
+    assert abs(both[1] - reply[1]) > 0.05
+
+
+def test_rows_of_a_batch_have_pushes_of_their_own(model: LlamaSteering, unit: np.ndarray) -> None:
+    watch = [Watch("along", BLOCK, unit)]
+    pushes = [None, Push({BLOCK: 60 * unit}), Push({BLOCK: -30 * unit})]
+    mixed = model.generate(user(*[QUESTIONS[0]] * 3), pushes=pushes, watches=watch, tokens=3)
+    start = mixed[0].watched["along"][0]
+    assert [one.watched["along"][0] - start for one in mixed] == pytest.approx([0, 60, -30], abs=0.05)
+    alone = model.generate(user(QUESTIONS[0]), pushes=pushes[1], watches=watch, tokens=3)[0]
+    assert alone.watched["along"][0] == pytest.approx(mixed[1].watched["along"][0], abs=0.05)
+
+
+def test_a_sampled_reply_is_drawn_again_with_its_seed(model: LlamaSteering) -> None:
+    one, again, other = (model.generate(user(QUESTIONS[2]), tokens=8, temperature=1.0, seed=seed)[0].text for seed in (1, 1, 2))
+    assert one == again
+    assert one != other
+
+
+def test_a_prefix_is_put_into_its_mouth_and_not_returned(model: LlamaSteering) -> None:
+    reply = model.generate(user(QUESTIONS[0]), prefixes=["The capital of France is"], tokens=3)[0]
+    assert reply.text.startswith("Paris")
+
+
+def test_bad_requests_are_refused_in_one_line(model: LlamaSteering, unit: np.ndarray) -> None:
+    chats = user(QUESTIONS[0])
+    with pytest.raises(UsageError, match="blocks 0 to 29, got 30"):
+        model.read(chats, pool="prompt_last", blocks=[30])
+    with pytest.raises(UsageError, match="width 576, got a vector of shape"):
+        model.generate(chats, pushes=Push({BLOCK: unit[:5]}))
+    with pytest.raises(UsageError, match="not finite"):
+        model.generate(chats, pushes=Push({BLOCK: np.full(576, np.nan, dtype=np.float32)}))
+    with pytest.raises(UsageError, match="cannot push block 0"):
+        model.generate(chats, pushes=Push({0: unit}))
+    with pytest.raises(UsageError, match="needs replies"):
+        model.read(chats, pool="reply_mean")
+    with pytest.raises(UsageError, match="request 0 is empty"):
+        model.read(chats, [""], pool="reply_mean")
+    with pytest.raises(DataError, match="more than the 256 of the context"):
+        model.read(user("word " * 400), pool="prompt_last")
+    with pytest.raises(UsageError, match="one of system, user, assistant, got 'tool'"):
+        model.generate([[{"role": "tool", "content": "x"}]])
+    assert model.generate(chats, tokens=2)[0].tokens  # and it goes on working
+
+
+def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "cut.gguf").write_bytes(embedded_weights().read_bytes()[:200_000])
+    with pytest.raises(ModelError, match="cut off or of an unknown architecture"):
+        LlamaSteering(tmp_path / "cut.gguf", name="cut")
+    with pytest.raises(ModelError, match="no model file"):
+        LlamaSteering(tmp_path / "nothing.gguf", name="nothing")
+
+
+def test_another_build_of_the_library_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = next(Path(str(library()._library._name)).parent.glob("xllamacpp*"))
+    monkeypatch.setitem(llama_library.CONTEXT, "n_batch", (4, "I", 1024))
+    with pytest.raises(ModelError, match=r"xllamacpp 9 is not a build .*n_batch is 2048 where 1024 .*install xllamacpp>="):
+        Library(path, build="xllamacpp 9")
+    monkeypatch.setitem(llama_library.FUNCTIONS, "llama_set_no_such", (None, ()))
+    with pytest.raises(ModelError, match="has no function llama_set_no_such"):
+        Library(path, build="xllamacpp 9")
+
+
+def test_a_build_whose_vectors_do_nothing_is_refused(model: LlamaSteering, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(model._writing()), "set_push", lambda self, deltas, **rest: None)
+    with pytest.raises(ModelError, match="a vector changes nothing"):
+        model._test()
+
+
+def test_a_template_reads_messages_and_nothing_else() -> None:
+    def of(text: str) -> ChatTemplate:
+        return ChatTemplate(text, name="it", special={})
+
+    assert of("{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}").render(user("{{ 7 * 7 }}")[0]) == "<user>{{ 7 * 7 }}"
+    for hostile in ("{{ messages.__class__.__mro__ }}", "{{ messages.append(1) }}", "{% import 'os' as os %}{{ os }}"):
+        with pytest.raises(UsageError, match="refuses this chat"):
+            of(hostile).render(user("hi")[0])
+    with pytest.raises(ModelError, match="is broken"):
+        of("{% for %}")
+    with pytest.raises(UsageError, match="no chat template"):
+        ChatTemplate(None, name="it", special={}).render([{"role": "system", "content": "a"}, {"role": "user", "content": "b"}])
+
+
+@pytest.fixture(scope="module")
+def other() -> TorchSteering:
+    """The same file in transformers: half a minute to load."""
+    if find_spec("gguf") is None or find_spec("accelerate") is None or find_spec("torch") is None:
+        absent("torch, gguf and accelerate")
+    from wager.steering.hf import TorchSteering
+
+    return TorchSteering(embedded_weights(), name="embedded")
+
+
+def test_both_local_backends_read_and_push_alike(model: LlamaSteering, other: TorchSteering) -> None:
+    assert other.identity.tokens == model.identity.tokens
+    assert other.identity.weights == model.identity.weights
+    chats = user(*QUESTIONS)
+    blocks = list(range(29))
+    for pool, replies in (("prompt_last", None), ("reply_mean", ["It is Paris.", "I don't know.", "Blue, I think."])):
+        mine, theirs = (one.read(chats, replies, pool=pool, blocks=blocks).astype(np.float64) for one in (model, other))
+        cosine = (mine * theirs).sum(axis=2) / np.linalg.norm(mine, axis=2) / np.linalg.norm(theirs, axis=2)
+        assert cosine.min() > 0.99
+    # what a push changes: log-probabilities of a fixed text, before and after, at three blocks
+    long = "The capital of France is Paris, a large city on the river Seine that many people visit every year."
+    direction = mine[1] - mine[0]
+    cosines = []
+    for block in (5, 12, 20):
+        push = Push(
+            {
+                block: np.asarray(
+                    0.6 * np.linalg.norm(mine[0, block]) * direction[block] / np.linalg.norm(direction[block]), dtype=np.float32
+                )
+            }
+        )
+        changes = [one.score(chats[:1], [long], pushes=push)[0] - one.score(chats[:1], [long])[0] for one in (model, other)]
+        cosines.append(float(changes[0] @ changes[1] / np.linalg.norm(changes[0]) / np.linalg.norm(changes[1])))
+    assert min(cosines) > 0.99, cosines
+    # the neighbouring block is another one: the index is not off by one
+    close = [other.read(chats, pool="prompt_last", blocks=[block])[0, 0] for block in (11, 12, 13)]
+    here = model.read(chats, pool="prompt_last", blocks=[12])[0, 0]
+    found = [float(here @ one / np.linalg.norm(here) / np.linalg.norm(one)) for one in close]
+    assert np.argmax(found) == 1
+
+
+def test_transformers_reads_the_same_file_and_can_save_it(other: TorchSteering, tmp_path: Path) -> None:
+    steering = other
+    assert (steering.identity.architecture, steering.identity.blocks, steering.identity.width) == ("llama", 30, 576)
+    assert (steering.identity.vocabulary, steering.identity.weights) == (49152, GGUF_SHA256)
+    assert steering.identity.tokens == "4ca839f11927b8890dbb58b39b1f0008a4d826e02eecd78c77d8ed1340170a11"  # as the file stores them
+    chats = user("What is the capital of France?", "Name a colour.")
+    paris, berlin = steering.score(chats[:1] * 2, ["The capital of France is Paris.", "The capital of France is Berlin."])
+    assert paris.sum() > berlin.sum() + 2
+    bare = steering.generate(chats, tokens=8)
+    assert "Paris" in bare[0].text
+    read = steering.read(chats, [one.text for one in bare], pool="reply_mean", blocks=[16])
+    push = Push({16: 4.0 * (read[1, 0] - read[0, 0])})
+    mixed = steering.generate(chats, pushes=[None, push], tokens=8)
+    assert mixed[0].text == bare[0].text
+    assert mixed[1].text != bare[1].text
+    with pytest.raises(ValueError, match="not serializable"):  # the trap that save is there for
+        steering.model.save_pretrained(tmp_path / "refused")
