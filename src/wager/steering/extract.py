@@ -1,0 +1,291 @@
+"""From a trait to a vector: contrasts, the direction at every block, and the block and contrast that work best on development questions.
+
+Separation decides nothing here. A direction can separate its own two sets of replies perfectly, at every block, and steer nothing (the
+phrasings repeat); so blocks and kinds of contrast are compared by what a push does to replies to questions that the direction was not read
+from. Traits that are about facts are compared by **selectivity**, how much more often the model hedges on what does not exist than on what
+does; the others by how much more often they show. A vector whose push moves its trait the other way is refused with the figures.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import Literal
+
+import numpy as np
+
+from wager.errors import DataError, RunError, UsageError
+from wager.steering.backend import Backend, Floats, Pool
+from wager.steering.contrast import LEAST, Contrast, Shows, prompted, teacher_forced
+from wager.steering.directions import mean_difference, pca_uncentred, split_half
+from wager.steering.hedging import broken, hedged
+from wager.steering.trait import Grading, Question, Trait
+from wager.steering.vector import Card, Elicitation, Vector
+
+__all__ = ["DEPTHS", "DOSE", "TOWARDS", "Extraction", "Tried", "extract", "vector_of"]
+
+DEPTHS = (0.4, 0.47, 0.54, 0.6, 0.67)
+"""Relative depths of the blocks that are tried. Outside of these a push was weak in every trial."""
+
+DOSE = 0.4
+"""The dose at which blocks are compared: strong enough to move replies, below where the models tried broke."""
+
+TOWARDS: Mapping[Grading, Literal[-1, 1]] = {
+    "commits": -1,
+    "certain": -1,
+    "correct": 1,
+    "plays along": 1,
+    "warm": 1,
+    "agrees": -1,
+    "judge": 1,
+}
+"""The way each kind of trait is turned in use, and so the way a push is tried."""
+
+ABOUT_FACTS: tuple[Grading, ...] = ("commits", "certain", "correct")
+
+HELD_BACK = 3
+"""Of a trait that is not about facts every third extraction question is kept for the comparison."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tried:
+    """One candidate on the development questions."""
+
+    elicitation: Elicitation
+    block: int
+    dose: float
+    effect: float | None
+    """Selectivity, or the rise of the share that shows the trait in the direction of use; in [-1, 1]. None if nothing could be graded."""
+    unknown: float | None
+    """Share that hedges on what does not exist, or shows the trait."""
+    known: float | None
+    """Share that hedges on what exists; None for traits that are not about facts."""
+    ungraded: int
+    """Replies that could not be graded, broken ones included."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extraction:
+    """A vector and how it was found."""
+
+    vector: Vector
+    tried: tuple[Tried, ...]
+    starved: Mapping[str, str]
+    """Kinds of contrast that could not be had, with the reason."""
+    signs: tuple[float, float]
+    """Share of development replies that show the trait when it is pushed down and when it is pushed up, at the chosen block."""
+
+
+def vector_of(
+    backend: Backend,
+    contrast: Contrast,
+    trait: Trait,
+    *,
+    pool: Pool = "reply_mean",
+    method: Literal["mean difference", "pca"] = "mean difference",
+    seed: int = 0,
+) -> Vector:
+    """The direction of a contrast at every block, with its stability and the length of the activations.
+
+    Args:
+        backend: reads the replies.
+        contrast: both sides.
+        trait: its name and file go on the card.
+        pool: ``reply_mean``, or ``prompt_last`` / ``reply_last``.
+        method: the difference of means, or the first uncentred principal component of paired differences.
+        seed: of the halvings.
+    """
+    sides = [
+        backend.read([one.chat for one in side], [one.reply for one in side], pool=pool) for side in (contrast.positive, contrast.negative)
+    ]
+    groups = tuple([one.chat[-1]["content"] for one in side] for side in (contrast.positive, contrast.negative))
+    if method == "pca":
+        paired = min(map(len, sides))
+        found: Floats = pca_uncentred(sides[0][:paired], sides[1][:paired])
+    else:
+        found = mean_difference(*sides)
+    lengths = np.median(np.linalg.norm(sides[0], axis=2), axis=0)
+    made = {"wager": version("wager"), "backend": type(backend).__name__, "seed": str(seed), "date": datetime.date.today().isoformat()}
+    card = Card(
+        trait=trait.name,
+        model=backend.identity,
+        method=method,
+        elicitation=contrast.elicitation,
+        pool=pool,
+        norms={block: float(length) for block, length in enumerate(lengths)},
+        counts={name: int(count) for name, count in contrast.counts.items()},
+        stability=split_half(sides[0], sides[1], (groups[0], groups[1]), np.random.default_rng(seed)),
+        hashes={**trait.hashes, "questions": _digest(trait.extraction)},
+        made=made,
+    )
+    return Vector({block: np.asarray(direction, dtype=np.float32) for block, direction in enumerate(found)}, card)
+
+
+def extract(
+    backend: Backend,
+    trait: Trait,
+    shows: Shows,
+    *,
+    development: Sequence[Question] = (),
+    elicitations: Sequence[Elicitation] = ("teacher-forced", "system prompts"),
+    blocks: Sequence[int] | None = None,
+    dose: float = DOSE,
+    method: Literal["mean difference", "pca"] = "mean difference",
+    pool: Pool = "reply_mean",
+    least: int = LEAST,
+    rounds: int = 4,
+    tokens: int = 24,
+    seed: int = 0,
+    told: Callable[[str], None] | None = None,
+) -> Extraction:
+    """The vector of a trait, its block and contrast chosen on development questions.
+
+    Args:
+        backend: the model.
+        trait: what is looked for.
+        shows: tells whether a reply shows it.
+        development: known and unknown questions for a trait about facts; other traits keep back a third of their extraction questions.
+        elicitations: contrasts to try; one that has too few replies is left out and named in `Extraction.starved`.
+        blocks: to try; None is those at `DEPTHS`.
+        dose: of the comparison.
+        method, pool: of the direction.
+        least, rounds: of the replies under instructions, see `wager.steering.contrast.prompted`.
+        tokens: of a reply.
+        seed: of everything drawn.
+        told: is given a line of progress at a time.
+
+    Raises:
+        UsageError: nothing to try, or no development questions for a trait about facts.
+        DataError: no contrast could be had.
+        RunError: the best candidate moves its trait the wrong way on the development questions.
+    """
+    facts = trait.grading in ABOUT_FACTS
+    asked, source = (list(development), trait) if facts else _kept_back(trait)
+    if facts and not {True, False} <= {one.known for one in asked}:
+        raise UsageError(f"the trait {trait.name!r} is about facts: its block is chosen on known and unknown development questions")
+    places = sorted({round(depth * (backend.identity.blocks - 1)) for depth in DEPTHS}) if blocks is None else sorted(set(blocks))
+    vectors: dict[Elicitation, Vector] = {}
+    starved: dict[str, str] = {}
+    for one in elicitations:
+        try:
+            contrast = _contrast(backend, source, shows, one, least=least, rounds=rounds, tokens=tokens, seed=seed, told=told)
+        except DataError as error:
+            starved[one] = str(error)
+            continue
+        vectors[one] = vector_of(backend, contrast, source, pool=pool, method=method, seed=seed)
+    if not vectors:
+        raise DataError("; ".join(starved.values()) or "no kind of contrast was asked for")
+    way = TOWARDS[trait.grading]
+    before = _measured(backend, None, trait, shows, asked, tokens)
+    tried: list[Tried] = []
+    for name, vector in vectors.items():
+        for block in places:
+            after = _measured(backend, vector.push(way * dose, block=block), trait, shows, asked, tokens)
+            tried.append(
+                Tried(
+                    elicitation=name,
+                    block=block,
+                    dose=way * dose,
+                    effect=_effect(before, after, way, facts=facts),
+                    unknown=after.unknown if facts else after.shown,
+                    known=after.known,
+                    ungraded=after.ungraded,
+                )
+            )
+            if told is not None:
+                told(f"{trait.name}: {name}, block {block}: effect {tried[-1].effect}")
+    best = max((one for one in tried if one.effect is not None), key=lambda one: (one.effect or 0.0, one.unknown or 0.0), default=None)
+    if best is None:
+        raise RunError(f"no reply to the development questions could be graded under a push of {way * dose:+g}; try a smaller dose")
+    chosen = vectors[best.elicitation]
+    signs = tuple(_measured(backend, chosen.push(sign * dose, block=best.block), trait, shows, asked, tokens).shown for sign in (-1, 1))
+    if None in signs or not _agrees(signs, way, before.shown):
+        down, up = map(_share, signs)
+        raise RunError(
+            f"the direction of {trait.name!r} disagrees with what the model does: pushed down {down} of the development replies show it, "
+            f"unpushed {_share(before.shown)}, pushed up {up} (block {best.block}, dose {dose:g}, {best.elicitation})"
+        )
+    receipts = {
+        "development": {"questions": len(asked), "dose": way * dose, "effect": best.effect, "unsteered": before.shown},
+        "tried": [{"elicitation": one.elicitation, "block": one.block, "effect": one.effect} for one in tried],
+        "starved": dict(starved),
+    }
+    card = replace(chosen.card, block=best.block, receipts=receipts, hashes={**chosen.card.hashes, "development": _digest(asked)})
+    return Extraction(
+        vector=Vector(chosen.directions, card), tried=tuple(tried), starved=starved, signs=(float(signs[0] or 0), float(signs[1] or 0))
+    )
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What replies to the development questions do."""
+
+    shown: float | None
+    unknown: float | None
+    known: float | None
+    ungraded: int
+
+
+def _measured(backend: Backend, push: object, trait: Trait, shows: Shows, asked: Sequence[Question], tokens: int) -> _Measured:
+    chats = [[{"role": "user", "content": one.text}] for one in asked]
+    replies = [one.text for one in backend.generate(chats, pushes=push, tokens=tokens)]  # type: ignore[arg-type]
+    shown = [None if broken(reply) else shows(trait, question, reply) for question, reply in zip(asked, replies, strict=True)]
+    told = [one for one in shown if one is not None]
+    hedges: dict[bool, list[bool]] = {True: [], False: []}
+    if trait.grading in ABOUT_FACTS:
+        for question, reply in zip(asked, replies, strict=True):
+            if question.known is not None and not broken(reply) and (one := hedged(reply)) is not None:
+                hedges[question.known].append(one)
+    return _Measured(_mean(told), _mean(hedges[False]), _mean(hedges[True]), len(asked) - len(told))
+
+
+def _effect(before: _Measured, after: _Measured, way: int, *, facts: bool) -> float | None:
+    if facts:
+        return None if after.unknown is None or after.known is None else after.unknown - after.known
+    return None if after.shown is None or before.shown is None else way * (after.shown - before.shown)
+
+
+def _agrees(signs: Sequence[float | None], way: int, before: float | None) -> bool:
+    """Whether the push in the direction of use moves the share that shows the trait that way, against both the other sign and none."""
+    down, up = (one or 0.0 for one in signs)
+    return up > down and (before is None or (up >= before if way > 0 else down <= before))
+
+
+def _contrast(
+    backend: Backend,
+    trait: Trait,
+    shows: Shows,
+    kind: Elicitation,
+    *,
+    least: int,
+    rounds: int,
+    tokens: int,
+    seed: int,
+    told: Callable[[str], None] | None,
+) -> Contrast:
+    if kind == "teacher-forced":
+        return teacher_forced(trait, seed=seed)
+    if kind == "system prompts":
+        return prompted(backend, trait, shows, least=least, rounds=rounds, tokens=tokens, seed=seed, told=told)
+    raise UsageError(f"contrasts are had by 'system prompts' or 'teacher-forced', got {kind!r}")
+
+
+def _kept_back(trait: Trait) -> tuple[list[Question], Trait]:
+    """Every third question for the comparison, the trait without them."""
+    kept = [one for place, one in enumerate(trait.extraction) if place % HELD_BACK == HELD_BACK - 1]
+    return kept, replace(trait, extraction=tuple(one for one in trait.extraction if one not in kept))
+
+
+def _mean(values: Sequence[bool]) -> float | None:
+    return float(np.mean(values)) if values else None
+
+
+def _share(value: float | None) -> str:
+    return "none could be graded" if value is None else f"{value:.2f}"
+
+
+def _digest(questions: Sequence[Question]) -> str:
+    return hashlib.sha256("\n".join(one.text for one in questions).encode()).hexdigest()

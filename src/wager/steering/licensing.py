@@ -1,0 +1,189 @@
+"""A licence from a model: the dial's sweep on development questions, the dose chosen there, then everything on evaluation questions.
+
+The two sets share no question and no phrasing, and nothing is chosen on the second. Replies are kept in Parquet after each setting, so that
+a run that was broken off goes on, and the licence can be worked out again without the model. One vector for each seed; the unsteered
+replies are the same for all, and are asked for once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from wager.errors import OutputError, UsageError
+from wager.steering.backend import Backend
+from wager.steering.dose import safe_band
+from wager.steering.extract import TOWARDS
+from wager.steering.licence import Chosen, Goal, Licence, choose_dose, licence, sweep_of
+from wager.steering.probe import Probe
+from wager.steering.questions import load
+from wager.steering.samples import Condition, Sample, read_samples, write_samples
+from wager.steering.sweep import Asked, Key, conditions, sweep
+from wager.steering.trait import Trait
+from wager.steering.vector import Vector
+
+__all__ = ["DOSES", "Licensed", "goal_of", "license_dial"]
+
+DOSES = (0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.8)
+"""Strengths of the sweep."""
+
+RANDOM = 5
+"""Random vectors of the same length."""
+
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Licensed:
+    """The licences of one dial, and the replies that they rest on."""
+
+    ungated: Licence
+    gated: Licence | None
+    """None without a gate."""
+    evaluation: tuple[Sample, ...]
+
+
+def goal_of(trait: Trait) -> Goal:
+    """What a dial of the trait is for.
+
+    Raises:
+        UsageError: no licence is defined for its kind.
+    """
+    if trait.grading in ("commits", "certain", "correct"):
+        return "selectivity"
+    if trait.grading == "plays along":
+        return "plays along"
+    raise UsageError(f"a licence is defined for traits about facts and for imagination; {trait.name!r} is graded by {trait.grading!r}")
+
+
+def license_dial(
+    backend: Backend,
+    vectors: Sequence[Vector],
+    trait: Trait,
+    folder: Path,
+    *,
+    gate: Probe | None = None,
+    doses: Sequence[float] = DOSES,
+    random: int = RANDOM,
+    tokens: int = 24,
+    most: int | None = None,
+    told: Told | None = None,
+) -> Licensed:
+    """Runs what a licence needs and works it out, with and without the gate.
+
+    Args:
+        backend: the model.
+        vectors: of the trait, one for each seed; each card names its block.
+        trait: what the dial turns.
+        folder: keeps ``development.parquet`` and ``evaluation.parquet``; a run that was broken off goes on.
+        gate: fires where the dial is to be turned.
+        doses: strengths, in the direction of use.
+        random: random vectors of the same length.
+        tokens: of a reply.
+        most: questions of each group, for a trial; None is all of them.
+        told: is given a line of progress at a time.
+
+    Raises:
+        UsageError: a vector does not fit the model or the trait.
+        OutputError: the folder cannot be written.
+    """
+    goal, way = goal_of(trait), TOWARDS[trait.grading]
+    for one in vectors:
+        one.check_for(backend.identity)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"the folder {str(folder)!r} cannot be made: {error.strerror}") from error
+    developed = _run(
+        backend, vectors, _asked("development", most), folder / "development.parquet", doses, way, None, None, gate, tokens, told
+    )
+    choices: dict[bool, Chosen] = {False: choose_dose(developed, goal=goal, gated=False)}
+    if gate is not None:
+        choices[True] = choose_dose(developed, goal=goal, gated=True)
+    strengths = sorted({abs(one.dose) for one in choices.values() if one.dose is not None}) or [sorted(doses)[len(doses) // 2]]
+    instruction = trait.instructions[0][0 if way > 0 else 1] if trait.instructions else None
+    groups: tuple[Literal["evaluation", "creative", "harmful"], ...] = ("evaluation", "creative", "harmful")
+    asked = [one for name in groups for one in _asked(name, most)]
+    evaluated = _run(
+        backend, vectors, asked, folder / "evaluation.parquet", doses, way, (strengths, random), instruction, gate, tokens, told
+    )  # fmt: skip
+    found = {
+        gated: licence(
+            evaluated,
+            trait=trait.name,
+            chosen=chosen,
+            band=safe_band(sweep_of(developed, goal=goal, gated=gated), rising=way > 0).ends,
+            about=_about(backend, vectors, gate, tokens),
+        )
+        for gated, chosen in choices.items()
+    }
+    return Licensed(ungated=found[False], gated=found.get(True), evaluation=tuple(evaluated))
+
+
+def _run(
+    backend: Backend,
+    vectors: Sequence[Vector],
+    asked: Sequence[Asked],
+    path: Path,
+    doses: Sequence[float],
+    way: Literal[-1, 1],
+    controls: tuple[Sequence[float], int] | None,
+    instruction: str | None,
+    gate: Probe | None,
+    tokens: int,
+    told: Told | None,
+) -> list[Sample]:
+    """All seeds; what is in the file is not asked again."""
+    found = {sample.key: sample for sample in (read_samples(path) if path.exists() else [])}
+    for seed, vector in enumerate(vectors):
+        if seed:
+            found |= _again(list(found.values()), seed)
+        settings = conditions(vector, doses, way=way, seed=seed, instruction=instruction)
+        for at in controls[0] if controls else ():
+            settings += [
+                one for one in conditions(vector, [], way=way, seed=seed, at=at, random=controls[1] if controls else 0) if one.push
+            ]
+        rest = {sample.key: sample for sample in found.values() if sample.condition.seed != seed}
+
+        def store(samples: list[Sample], rest: dict[Key, Sample] = rest) -> None:
+            write_samples(path, [*rest.values(), *samples])
+
+        kept = [sample for sample in found.values() if sample.condition.seed == seed]
+        made = sweep(backend, settings, asked, gate=gate, tokens=tokens, kept=kept, store=store, told=_numbered(told, seed, len(vectors)))
+        found |= {sample.key: sample for sample in made}
+    return list(found.values())
+
+
+def _again(samples: Sequence[Sample], seed: int) -> dict[Key, Sample]:
+    """What no vector changes, under another seed."""
+    made = [
+        replace(one, condition=Condition(kind=one.condition.kind, seed=seed))
+        for one in samples
+        if one.condition.kind in ("none", "prompt") and one.condition.seed == 0
+    ]
+    return {one.key: one for one in made}
+
+
+def _numbered(told: Told | None, seed: int, seeds: int) -> Told | None:
+    return None if told is None else lambda line: told(f"seed {seed + 1} of {seeds}: {line}")
+
+
+def _asked(name: Literal["development", "evaluation", "creative", "harmful"], most: int | None) -> list[Asked]:
+    """A set's questions with their groups; of a trial the first pairs of each phrasing."""
+    found = []
+    for question in load(name):
+        group = name if name in ("creative", "harmful") else "known" if question.known else "unknown"
+        found.append(Asked(group, question))
+    if most is None:
+        return found
+    groups = {one.group for one in found}
+    return [one for group in sorted(groups) for one in [each for each in found if each.group == group][:most]]
+
+
+def _about(backend: Backend, vectors: Sequence[Vector], gate: Probe | None, tokens: int) -> dict[str, str]:
+    blocks = sorted({str(vector.card.block) for vector in vectors})
+    made = {"model": backend.identity.name, "weights": backend.identity.weights[:12], "block": ", ".join(blocks), "tokens": str(tokens)}
+    made["contrast"] = ", ".join(sorted({vector.card.elicitation for vector in vectors}))
+    return made if gate is None else {**made, "gate": f"{gate.name}, block {gate.block}, threshold {gate.threshold.value:.3g}"}

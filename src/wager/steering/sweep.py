@@ -1,0 +1,199 @@
+"""Replies under every setting of a dial and under its controls: what a licence is worked out from.
+
+A gated dial gives the pushed reply where the gate fires and the unsteered one where it does not, so it costs no reply of its own: each
+question is answered once without a push and once under each push. Greedy replies; a sample is told by `wager.steering.samples.Sample`, with
+what could not be graded left as None. What was kept before (`kept`) is not asked again.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from wager.errors import UsageError
+from wager.grading.matching import find_answer
+from wager.steering.backend import Backend, Chat, Push, Reply
+from wager.steering.directions import random_like
+from wager.steering.expression import shows
+from wager.steering.hedging import broken, hedged
+from wager.steering.probe import Probe
+from wager.steering.samples import Condition, Group, Sample
+from wager.steering.trait import Question, Trait
+from wager.steering.vector import Vector
+
+__all__ = ["Asked", "Setting", "conditions", "sweep"]
+
+Key = tuple[Condition, Group, str, int]
+
+WORD = re.compile(r"\w+")
+
+FICTION = Trait(name="imagination", description="The reply writes the fiction that was asked for.", grading="plays along")
+"""How replies to creative prompts are graded, whatever the dial."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question and the group that it counts for."""
+
+    group: Group
+    question: Question
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One way of asking: a push for all questions, or a system prompt."""
+
+    condition: Condition
+    """Without its gate: gated conditions are derived."""
+    push: Push | None = None
+    instruction: str | None = None
+
+
+def conditions(
+    vector: Vector,
+    doses: Sequence[float],
+    *,
+    way: int,
+    seed: int = 0,
+    random: int = 0,
+    at: float | None = None,
+    instruction: str | None = None,
+) -> list[Setting]:
+    """The unsteered model, the dial at each dose, and if ``at`` is given the controls of that dose.
+
+    Args:
+        vector: of the dial; its card names the block.
+        doses: positive strengths; they are applied in the direction of use.
+        way: the direction of use, -1 or 1.
+        seed: of the vector; the random vectors are drawn from it.
+        random: how many random vectors of the same length.
+        at: the strength of the controls: random vectors, the wrong sign.
+        instruction: a system prompt that asks for what the dial should do.
+    """
+    if any(dose <= 0 for dose in doses) or way not in (-1, 1):
+        raise UsageError(f"strengths are above 0 and a direction is -1 or 1, got {list(doses)} and {way}")
+    made = [Setting(Condition(kind="none", seed=seed))]
+    made += [Setting(Condition(kind="vector", dose=way * dose, seed=seed), vector.push(way * dose)) for dose in doses]
+    if at is not None:
+        rng = np.random.default_rng((seed, 77))
+        block, direction = vector.at()
+        for number in range(random):
+            drawn = Vector({block: random_like(direction, rng)}, vector.card)
+            made.append(Setting(Condition(kind="random", dose=way * at, random=number, seed=seed), drawn.push(way * at)))
+        made.append(Setting(Condition(kind="wrong sign", dose=-way * at, seed=seed), vector.push(-way * at)))
+    if instruction is not None:
+        made.append(Setting(Condition(kind="prompt", seed=seed), instruction=instruction))
+    return made
+
+
+def sweep(
+    backend: Backend,
+    settings: Sequence[Setting],
+    asked: Sequence[Asked],
+    *,
+    gate: Probe | None = None,
+    tokens: int = 32,
+    kept: Sequence[Sample] = (),
+    store: Callable[[list[Sample]], None] | None = None,
+    told: Callable[[str], None] | None = None,
+) -> list[Sample]:
+    """A sample for each question under each setting, and again under its gate.
+
+    Args:
+        backend: the model.
+        settings: see `conditions`; the unsteered one must be among them where a gate is given.
+        asked: the questions.
+        gate: None makes no gated samples.
+        tokens: of a reply.
+        kept: samples of an earlier run that was broken off.
+        store: is given all samples after each setting.
+        told: is given a line of progress after each setting.
+    """
+    if gate is not None and all(one.condition.kind != "none" for one in settings):
+        raise UsageError("a gated dial needs the unsteered replies: put a setting of kind 'none' first")
+    found = {sample.key: sample for sample in kept}
+    fired = _fired(backend, gate, asked)
+    for number, setting in enumerate(sorted(settings, key=lambda one: one.condition.kind != "none")):
+        missing = [one for one in asked if (setting.condition, one.group, one.question.text, 0) not in found]
+        for sample in _answered(backend, setting, missing, tokens):
+            found[sample.key] = sample
+        if gate is not None and setting.condition.kind in ("vector", "random", "wrong sign"):
+            for one in asked:
+                found |= _gated(found, setting.condition, one, fired[one.question.text])
+        if store is not None:
+            store(list(found.values()))
+        if told is not None:
+            told(f"{setting.condition.kind} {setting.condition.dose:+g}: {number + 1} of {len(settings)} settings")
+    return list(found.values())
+
+
+def _fired(backend: Backend, gate: Probe | None, asked: Sequence[Asked]) -> Mapping[str, bool]:
+    if gate is None:
+        return {}
+    gate.check_for(backend.identity)
+    read = backend.read([_chat(one.question, None) for one in asked], pool="prompt_last", blocks=[gate.block])[:, 0]
+    return {one.question.text: bool(fires) for one, fires in zip(asked, gate.fires(read), strict=True)}
+
+
+def _gated(found: Mapping[Key, Sample], condition: Condition, one: Asked, fired: bool) -> dict[Key, Sample]:
+    source = condition if fired else Condition(kind="none", seed=condition.seed)
+    sample = found[source, one.group, one.question.text, 0]
+    made = replace(sample, condition=replace(condition, gated=True), fired=fired)
+    return {made.key: made}
+
+
+def _chat(question: Question, instruction: str | None) -> Chat:
+    system = [{"role": "system", "content": instruction}] if instruction else []
+    return [*system, {"role": "user", "content": question.text}]
+
+
+def _answered(backend: Backend, setting: Setting, asked: Sequence[Asked], tokens: int) -> list[Sample]:
+    if not asked:
+        return []
+    chats = [_chat(one.question, setting.instruction) for one in asked]
+    replies = backend.generate(chats, pushes=setting.push, tokens=tokens)
+    spoken = [at for at, reply in enumerate(replies) if reply.text]
+    plain = backend.score([_chat(asked[at].question, None) for at in spoken], [replies[at].text for at in spoken])
+    nll = {at: float(-np.mean(logprobs)) for at, logprobs in zip(spoken, plain, strict=True) if len(logprobs)}
+    return [_sample(setting.condition, one, reply, nll.get(at)) for at, (one, reply) in enumerate(zip(asked, replies, strict=True))]
+
+
+def _sample(condition: Condition, one: Asked, reply: Reply, nll: float | None) -> Sample:
+    question, text = one.question, reply.text
+    gone = broken(text)
+    verdict: bool | None
+    if gone:
+        verdict = None
+    elif one.group == "creative":
+        plays = shows(FICTION, question, text)
+        verdict = None if plays is None else not plays
+    else:
+        verdict = hedged(text)
+    correct = None
+    if one.group == "known" and not gone:
+        correct = not verdict and find_answer(text, question.answers) is not None
+    return Sample(
+        condition=condition,
+        question=question.text,
+        group=one.group,
+        reply=text,
+        subject=question.subject,
+        phrasing=question.phrasing,
+        hedged=verdict,
+        correct=correct,
+        confidence=float(np.exp(np.mean(reply.logprobs))) if len(reply.logprobs) else None,
+        nll=nll,
+        repeated=_repeated(text),
+        broken=gone,
+    )
+
+
+def _repeated(text: str) -> float | None:
+    """Share of neighbouring pairs of words that stood in the text before; None with fewer than two words."""
+    words = [word.casefold() for word in WORD.findall(text)]
+    pairs = list(itertools.pairwise(words))
+    return 1 - len(set(pairs)) / len(pairs) if pairs else None
