@@ -32,7 +32,7 @@ def test_wager_commands_are_commands(page: Path) -> None:
         if "[" in line:
             continue  # a synopsis
         parsed = parser().parse_args(shlex.split(line)[1:])
-        assert parsed.verb in ("eval", "score", "audit", "elicit", "calibrate", "ask", "serve", "floor", "iiv")
+        assert parsed.verb in ("eval", "score", "audit", "elicit", "calibrate", "ask", "steer", "serve", "floor", "iiv")
     assert text.count("```") == 0
 
 

@@ -20,6 +20,7 @@ from wager.cli import floor as floor_verb
 from wager.cli import iiv as iiv_verb
 from wager.cli import score as score_verb
 from wager.cli import serve as serve_verb
+from wager.cli import steer as steer_verb
 from wager.errors import WagerError
 
 __all__ = ["main", "parser"]
@@ -37,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     elicit_verb.add_parser(verbs)
     calibrate_verb.add_parser(verbs)
     ask_verb.add_parser(verbs)
+    steer_verb.add_parser(verbs)
     serve_verb.add_parser(verbs)
     audit_verb.add_parser(verbs)
     floor_verb.add_parser(verbs)
