@@ -185,7 +185,7 @@ def library() -> Library:
 
         build = f"xllamacpp {version('xllamacpp')}"
     except (ImportError, PackageNotFoundError) as error:
-        raise MissingExtraError("xllamacpp", "embedded", "steering a GGUF model") from error
+        raise MissingExtraError("xllamacpp", "steer", "steering a GGUF model") from error
     found = sorted(Path(str(xllamacpp.__file__)).parent.glob("xllamacpp*.so")) + sorted(Path(str(xllamacpp.__file__)).parent.glob("*.pyd"))
     if not found:
         raise ModelError(f"{build} has no library to steer with beside its Python files; install xllamacpp{TESTED}")

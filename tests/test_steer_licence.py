@@ -1,0 +1,101 @@
+"""`wager steer licence` on the embedded model with a few questions: pages, samples that a rerun does not ask for again, and refusals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wager.cli import main
+from wager.models.weights import embedded_weights
+from wager.steering.llama import LlamaSteering
+from wager.steering.probe import Probe, Threshold
+from wager.steering.probe_file import write_probe
+from wager.steering.samples import read_samples
+from wager.steering.vector import Card, Vector
+from wager.steering.vector_file import read_vector, write_vector
+
+SMALL = ("--most", "2", "--tokens", "5", "--doses", "0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "--context", "256")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A vector and a gate, drawn at random: what they do is not looked at here."""
+    place = tmp_path_factory.mktemp("dial")
+    model = LlamaSteering(embedded_weights(), name="embedded", context=256)
+    identity = model.identity
+    model.close()
+    drawn = np.random.default_rng(0).normal(size=576).astype(np.float32)
+    write_vector(place / "h.safetensors", Vector({16: drawn}, Card(trait="hallucination", model=identity, block=16, norms={16: 140.0})))
+    unit = np.asarray(drawn / np.linalg.norm(drawn), dtype=np.float32)
+    threshold = Threshold(value=-1e9, rate=0.1, bound="empirical", n=20, fired=1, expected=0.1, upper=0.2)
+    write_probe(
+        place / "all.safetensors",
+        Probe(
+            name="all", what="the subject is unknown", model=identity, block=16, pool="prompt_last", direction=unit,
+            slope=1.0, intercept=0.0, share=0.5, threshold=threshold,
+        ),
+    )  # fmt: skip
+    return place
+
+
+def test_a_licence_is_run_written_and_run_again_for_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [
+        "steer",
+        "licence",
+        str(folder / "h.safetensors"),
+        "--gate",
+        str(folder / "all.safetensors"),
+        "-o",
+        str(folder / "out"),
+        *SMALL,
+    ]
+    assert main(arguments) == 0
+    printed = capsys.readouterr()
+    assert "ungated:" in printed.out
+    assert "gated:" in printed.out
+    assert "UNLICENSED" in printed.out.upper()  # a random vector earns nothing
+    out = folder / "out"
+    assert {one.name for one in out.iterdir()} == {
+        "development.parquet", "evaluation.parquet", "hallucination.safetensors", "licence-gated.html", "licence-ungated.html", "licence.json",
+    }  # fmt: skip
+    found = json.loads((out / "licence.json").read_text(encoding="utf-8"))
+    assert {name: one["verdict"] for name, one in found.items()} == {"ungated": "unlicensed", "gated": "unlicensed"}
+    samples = read_samples(out / "evaluation.parquet")
+    kinds = {(one.condition.kind, one.condition.gated) for one in samples}
+    assert {("none", False), ("prompt", False), ("random", True), ("random", False), ("wrong sign", True), ("vector", True)} <= kinds
+    assert {one.group for one in samples} == {"known", "unknown", "creative", "harmful"}
+    gated = {(one.condition.dose, one.question): one.reply for one in samples if one.condition.kind == "vector" and one.condition.gated}
+    plain = {(one.condition.dose, one.question): one.reply for one in samples if one.condition.kind == "vector" and not one.condition.gated}
+    assert gated == plain  # this gate always fires
+    page = (out / "licence-gated.html").read_text(encoding="utf-8")
+    assert "unlicensed" in page.lower()
+    card = read_vector(out / "hallucination.safetensors").card
+    assert card.receipts["licence"]["gated"]["verdict"] == "unlicensed"
+
+    before = [(out / name).read_bytes() for name in ("development.parquet", "evaluation.parquet")]
+    assert main([*arguments, "--json"]) == 0
+    again = capsys.readouterr().out
+    assert json.loads(again)["gated"] == found["gated"]
+    assert [(out / name).read_bytes() for name in ("development.parquet", "evaluation.parquet")] == before
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (["--doses", "0.1", "0.2"], "at least 7 different strengths above 0, got 0.1, 0.2"),
+        (["--random", "3"], "at least 5 random vectors"),
+        (["--trait", "halucination"], "did you mean 'hallucination'"),
+        (["--gate", "nothing.safetensors"], "nothing.safetensors"),
+        (["--model", "openai/gpt-4o"], "behind an API"),
+        (["--trait", "empathy"], "'empathy' is graded by 'warm'"),
+    ],
+)
+def test_what_no_licence_can_be_made_of_is_refused(folder: Path, change: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["steer", "licence", str(folder / "h.safetensors"), "-o", str(folder / "refused"), *SMALL, *change]
+    assert main(arguments) == 2
+    complaint = capsys.readouterr().err.splitlines()[-1]
+    assert complaint.startswith("wager: ")
+    assert said in complaint
