@@ -29,6 +29,7 @@ from wager.gateway.personal import HANDOVER, hand_over, support
 from wager.gateway.rulebook import Rulebook
 from wager.gateway.task import Meter, OnCall, Task, Verdict, together
 from wager.gateway.upstream import Upstream
+from wager.gateway.upstream_steered import SteeredModel, SteeredUpstream, not_used, steered_name
 from wager.gateway.wire import ChatRequest, annotations_of, completion, named_kind, text_of
 from wager.lookup.passages import Lookup
 from wager.policy.knobs import DEFAULT_KNOBS, Knobs
@@ -79,6 +80,7 @@ class Answering:
         lookup_seconds: most seconds of a search.
         on_call: told of each call of the model.
         stand_ins: whether another model may answer in place of the one that is asked.
+        steering: the same model with its dials; None where it has none.
     """
 
     def __init__(
@@ -93,10 +95,11 @@ class Answering:
         lookup_seconds: float = 5.0,
         on_call: OnCall | None = None,
         stand_ins: bool = False,
+        steering: SteeredModel | None = None,
     ) -> None:
         self.upstream, self.detector, self.policy, self.name = upstream, detector, policy, name
         self.lookups, self.handover, self.lookup_seconds = tuple(lookups), dict(handover), lookup_seconds
-        self.on_call, self.stand_ins = on_call, stand_ins
+        self.on_call, self.stand_ins, self.steering = on_call, stand_ins, steering
         self.rulebook = Rulebook(policy)
         self.knobs: dict[str, Knobs] = {**DEFAULT_KNOBS, **(policy.knobs if policy else {})}
 
@@ -114,22 +117,40 @@ class Answering:
             raise named_kind(error) from None
         detected = _with_history(detected, ask)
         model = self.upstream.model if ask.model in ("", "auto") or _owned(self.upstream) else ask.model
-        task = Task(
+        knobs = self.knobs.get(detected.kind, self.knobs[GENERAL])
+        steered, notes = self._steered(ask, {**knobs.dials, **ask.options.dials})
+        if steered is not None:
+            meter.upstream, model = steered, steered_name(model, steered.turned)
+        return Task(
             id=f"wd_{secrets.token_hex(16)}",
             ask=ask,
             detected=detected,
-            knobs=self.knobs.get(detected.kind, self.knobs[GENERAL]),
+            knobs=knobs,
             model=model,
             meter=meter,
-            capabilities=await meter.waited(self.upstream.capabilities()),
+            capabilities=await meter.waited(meter.upstream.capabilities()),
             rulebook=self.rulebook,
             lookups=self.lookups,
             seconds=self.lookup_seconds,
+            steered=steered,
+            notes=notes,
         )
-        dials = {**task.knobs.dials, **ask.options.dials}
-        if dials:
-            task.note(f"the dials {', '.join(sorted(dials))} were left out: the model's server does not support steering")
-        return task
+
+    def _steered(self, ask: ChatRequest, dials: Mapping[str, float]) -> tuple[SteeredUpstream | None, list[str]]:
+        """What answers under these dials, and notes on what is left out; None where none is turned."""
+        if not dials:
+            return None, []
+        if self.steering is None:
+            why = "no dial is configured here" if _owned(self.upstream) else "the model's server does not support steering"
+            return None, [f"the dials {', '.join(sorted(dials))} were left out: {why}"]
+        called = any(one["role"] in ("tool", "function") or one.get("tool_calls") for one in ask.messages)
+        if ask.body.get("tools") or ask.structured or called:
+            why = "a reply with tools or with a form of its own is not steered"
+            return None, [f"the dials {', '.join(sorted(dials))} were left out: {why}"]
+        turned, notes = self.steering.dials.plan_for(dials)
+        if not turned:
+            return None, list(notes)
+        return SteeredUpstream(self.upstream, self.steering, turned), [*notes, *not_used(ask.body)]
 
     async def respond(self, task: Task) -> Response:
         """The whole response; raises UpstreamError where the model fails, RequestError where the request cannot be served."""
@@ -137,7 +158,9 @@ class Answering:
         _unused(task, verdicts)
         decided = self.decided(task, verdicts[0])
         choices = [spoken(one, index, task.ask) for index, one in enumerate(verdicts)]
-        body = completion(str(like.get("model") or task.model), choices, usage=_usage(task), like=like)
+        body = completion(
+            str(like.get("model") or (task.model if task.steered is None else task.meter.model)), choices, usage=_usage(task), like=like
+        )
         told = decided.wire(why=task.ask.options.why)
         if len(verdicts) > 1:
             told["choices"] = [{"index": index, **{name: getattr(one, name) for name in OF_A_CHOICE}} for index, one in enumerate(verdicts)]
@@ -192,16 +215,20 @@ class Answering:
     def decided(self, task: Task, verdict: Verdict) -> Decided:
         """The record of a verdict."""
         said = verdict.text if verdict.text is not None else text_of(verdict.choice.get("message") or {})
+        dials = {} if task.steered is None else task.steered.told
+        for note in () if task.steered is None else task.steered.notes:
+            task.note(note)
         return Decided(
             id=task.id,
             made=datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
-            model=task.model,
+            model=task.model if task.steered is None or dials else task.meter.model,
             kind=task.kind,
             kind_probability=task.detected.probability if task.detected.by == "detector" else None,
             by=task.detected.by,
             policy=f"{self.name}#{verdict.rule}",
             cost=task.meter.total,
             notes=tuple(task.notes),
+            dials=dials,
             axes=task.detected.axes,
             probabilities=task.detected.probabilities,
             question=task.ask.prompt,

@@ -305,6 +305,7 @@ class Gateway:
                 "knobs": {kind: knobs.to_dict() for kind, knobs in self.answering.knobs.items()},
                 "rules": {kind: rule.to_dict() for kind, rule in policy.rules.items()} if policy else {},
                 "lookups": [one.name for one in self.answering.lookups],
+                "dials": [one.line for one in steering.dials.dials.values()] if (steering := self.answering.steering) else [],
             }
         )
 

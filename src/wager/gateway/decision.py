@@ -125,6 +125,9 @@ class Decided(Judged):
     """What it took."""
     notes: tuple[str, ...] = ()
     """What the client should know: a knob that the model does not support, a degraded source."""
+    dials: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By dial that was turned: ``value`` in [-1, 1], ``dose``, whether its gate ``fired`` and the ``probability`` that it read (both None
+    without a gate). Empty where the model was not steered or not asked."""
     axes: Mapping[str, float] = field(default_factory=dict)
     """The risk axes."""
     probabilities: Mapping[str, float] = field(default_factory=dict)
@@ -165,6 +168,8 @@ class Decided(Judged):
             found["no_confidence"] = self.no_confidence
         if self.distinct is not None:
             found["distinct"] = self.distinct
+        if self.dials:
+            found["dials"] = {name: dict(one) for name, one in self.dials.items()}
         if self.notes:
             found["notes"] = list(self.notes)
         if why:

@@ -100,6 +100,7 @@ def row_of(decided: Decided, *, keep_text: bool) -> Row:
     values["lookups"] = [vars(one) for one in decided.lookups]
     values["cost"] = vars(decided.cost)
     values["axes"], values["probabilities"] = dict(decided.axes), dict(decided.probabilities)
+    values["dials"] = {name: dict(one) for name, one in decided.dials.items()}
     if not keep_text:
         values["lookups"] = [{**vars(one), "problem": _unquoted(one.problem)} for one in decided.lookups]
         if (decided.no_confidence or "").startswith(FAILED):

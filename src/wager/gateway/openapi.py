@@ -53,6 +53,17 @@ OBJECT: Json = {"type": "object"}
 
 RESPONSE: Json = {"application/json": {"schema": OBJECT}, "text/event-stream": {"schema": {}}}
 
+TURNED: Json = {
+    "type": "object",
+    "required": ["value", "dose", "fired", "probability"],
+    "properties": {
+        "value": {"type": "number", "minimum": -1, "maximum": 1},
+        "dose": {"type": "number", "description": "Length of what was added, relative to that of the activations."},
+        "fired": {"type": ["boolean", "null"], "description": "Whether the gate did; null without a gate."},
+        "probability": {"type": ["number", "null"], "minimum": 0, "maximum": 1, "description": "What the gate read."},
+    },
+}
+
 SCHEMAS: Json = {
     "Error": {
         "type": "object",
@@ -79,7 +90,11 @@ SCHEMAS: Json = {
             "kind": {"type": ["string", "null"], "enum": [*KINDS, GENERAL, None], "description": "The kind of task."},
             "act": {"enum": ["raw", None], "description": "raw: pass the request through."},
             "why": {"type": "boolean", "description": "With the reasons."},
-            "dials": {"type": ["object", "null"], "additionalProperties": {"type": "number", "minimum": -1, "maximum": 1}},
+            "dials": {
+                "type": ["object", "null"],
+                "additionalProperties": {"type": "number", "minimum": -1, "maximum": 1},
+                "description": "Dials to turn, where the model can be steered; notes of the response say what was left out.",
+            },
         },
     },
     "Message": {
@@ -135,6 +150,8 @@ SCHEMAS: Json = {
             "lookups": {"type": "array", "items": OBJECT},
             "policy": {"type": "string"},
             "cost": OBJECT,
+            "dials": {"type": "object", "additionalProperties": TURNED, "description": "The dials that were turned."},
+            "notes": {"type": "array", "items": {"type": "string"}},
         },
     },
     "Completion": {

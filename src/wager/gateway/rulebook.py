@@ -76,6 +76,8 @@ class Rulebook:
         """
         if self.policy is None or not served_by(model, self.policy.model):
             why = "there is no policy for this model" if self.policy is None else f"the policy is for {self.policy.model}"
+            if self.policy is not None and served_by(model.partition("#")[0], self.policy.model):  # `wager.gateway.upstream_steered`
+                why = "the policy was made without these dials"
             source = _first(DEGRADING, capabilities, without)
             return Ruling(source=source, decider=None, rule=None, name="none", notes=(f"{why}: no confidence is calibrated",))
         name = kind if kind in self.policy.rules else "default"

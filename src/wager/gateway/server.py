@@ -19,6 +19,7 @@ from wager.detection.detector import Detector
 from wager.detection.kinds import GENERAL, KINDS
 from wager.errors import MissingExtraError, ModelError, UsageError, WagerError
 from wager.gateway.answering import Answering
+from wager.gateway.dials import Dials
 from wager.gateway.journal import Journal, SqliteJournal
 from wager.gateway.keys import Keys, check_binding
 from wager.gateway.limits import Limits, MemoryLimits
@@ -29,9 +30,11 @@ from wager.gateway.startup import expectations, for_another
 from wager.gateway.upstream import Upstream
 from wager.gateway.upstream_embedded import EmbeddedUpstream
 from wager.gateway.upstream_http import HttpUpstream
+from wager.gateway.upstream_steered import SteeredModel
 from wager.lookup.passages import Lookup
 from wager.lookup.settings import lookups_from
 from wager.models.engine import check_gguf
+from wager.models.weights import is_here
 from wager.policy.policy import Policy
 from wager.policy.toml import read_policy
 
@@ -80,7 +83,7 @@ def upstream_of(settings: UpstreamSettings, *, workers: int = 1) -> Upstream:
     Raises:
         UsageError: it is no address, or the environment variable of its key is not set.
     """
-    threads = None if workers == 1 else max(1, ((os.cpu_count() or 1) - 1) // workers)  # each process has its own copy of the model
+    threads = _threads(workers)
     if settings.url == "embedded":
         return EmbeddedUpstream(threads=threads, total_seconds=settings.seconds)
     if settings.url.startswith("gguf/"):
@@ -91,6 +94,31 @@ def upstream_of(settings: UpstreamSettings, *, workers: int = 1) -> Upstream:
         if not key:
             raise UsageError(f"the environment variable {settings.key_env} holds the key of {settings.url}, and it is not set")
     return HttpUpstream(settings.url, key=key, model=settings.model, first_byte_seconds=settings.seconds, total_seconds=settings.seconds)
+
+
+def _threads(workers: int) -> int | None:
+    """Of a model in each process, which has its own copy."""
+    return None if workers == 1 else max(1, ((os.cpu_count() or 1) - 1) // workers)
+
+
+def steering_of(settings: Settings) -> SteeredModel | None:
+    """The model once more with its dials, not started; None without any.
+
+    Raises:
+        UsageError: a dial's file or value does not fit, or the model cannot be steered.
+    """
+    dials = Dials.of(settings)
+    if dials is None:
+        return None
+    one = settings.upstreams[0]
+    own = one.url == "embedded"
+    return SteeredModel(
+        dials,
+        None if own else _gguf(one),
+        name=one.url if own else f"gguf/{_gguf(one).name}",
+        threads=_threads(settings.workers),
+        total_seconds=one.seconds,
+    )
 
 
 def _gguf(settings: UpstreamSettings) -> Path:
@@ -150,6 +178,11 @@ def check(settings: Settings) -> list[str]:
         lines += expectations(policy, name=settings.policy or name)
     else:
         lines.append("no answer of this model was graded: confidences are raw and decide nothing; wager calibrate makes a policy")
+    steering = steering_of(settings)
+    if steering is not None:
+        if settings.upstreams[0].url != "embedded" or is_here():
+            steering.check()  # else the embedded model is fetched first, at the start
+        lines += [one.line for one in steering.dials.dials.values()]
     detector = Detector.load(Path(settings.detector) if settings.detector else None)
     lines.append(_kinds(detector.facts))
     lookups = lookups_of(settings)
@@ -233,6 +266,7 @@ def gateway_of(settings: Settings) -> Gateway:
         handover={**HANDOVER, **settings.crisis} if settings.crisis else HANDOVER,
         lookup_seconds=settings.lookup_seconds,
         stand_ins=len(urls) > 1,
+        steering=steering_of(settings),
         on_call=lambda outcome, seconds: metrics.call(called, outcome, seconds),
     )
     return Gateway(
@@ -260,6 +294,9 @@ async def _opened(gateway: Gateway, stack: contextlib.AsyncExitStack) -> None:
         await one.start()
     stack.push_async_callback(gateway.upstream.close)
     await gateway.upstream.start()
+    if gateway.answering.steering is not None:
+        stack.push_async_callback(gateway.answering.steering.close)
+        await gateway.answering.steering.start()
     warming = asyncio.ensure_future(gateway.upstream.capabilities())
     stack.push_async_callback(_ended, warming)
 

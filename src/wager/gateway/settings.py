@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from wager.errors import DataError, UsageError
 
-__all__ = ["Settings", "UpstreamSettings", "address_shown", "read_settings"]
+__all__ = ["DialSettings", "Settings", "UpstreamSettings", "address_shown", "read_settings"]
 
 ADDRESS = re.compile(r"([a-z][a-z0-9+]{0,19}://)(?:[^@/?#]*@)?([^@?#]*)(?:[?#][^@]*)?")
 """Scheme, user and password, place, options; an address with an ``@`` elsewhere cannot be told apart."""
@@ -76,6 +76,35 @@ class UpstreamSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DialSettings:
+    """One dial of a model in this process: `wager.gateway.dials` reads its files.
+
+    >>> DialSettings(vector="calm.safetensors", turn=2)
+    Traceback (most recent call last):
+    wager.errors.UsageError: the turn of a dial is 1 or -1, got 2
+    """
+
+    vector: str
+    """File of a vector, made by ``wager steer extract``."""
+    gate: str | None = None
+    """File of a probe, made by ``wager steer gate``: the dial is turned only where it fires; None turns it always."""
+    licence: str | None = None
+    """``licence.json`` of ``wager steer licence``; None: the dial has none."""
+    turn: int = 1
+    """Which way of the vector the dial's positive side is: 1 more of the vector's trait, -1 less."""
+    unlicensed: bool = False
+    """Whether it may be used without a licence."""
+    most: float | None = None
+    """Largest dose; needed where the vector's card has no safe band."""
+
+    def __post_init__(self) -> None:
+        if self.turn not in (1, -1):
+            raise UsageError(f"the turn of a dial is 1 or -1, got {self.turn!r}")
+        if self.most is not None:
+            _positive("the most of a dial", self.most)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """One gateway.
 
@@ -103,6 +132,8 @@ class Settings:
     """Tables of `wager.lookup.settings`."""
     lookup_seconds: float = 5.0
     """Most seconds of the searches for one request."""
+    dials: Mapping[str, DialSettings] = field(default_factory=dict)
+    """By name, what the model can be steered with; for the upstreams ``embedded`` and ``gguf/PATH``."""
     crisis: Mapping[str, str] = field(default_factory=dict)
     """Texts of the hand-over by language, in place of the usual ones."""
     journal: str | None = field(default="wager-journal", repr=False)
@@ -162,7 +193,8 @@ class Settings:
         """What `to_json` wrote."""
         values = json.loads(text)
         upstreams = tuple(UpstreamSettings(**one) for one in values.pop("upstreams"))
-        return cls(**{**values, "upstreams": upstreams, "lookups": tuple(values.pop("lookups"))})
+        dials = {name: DialSettings(**one) for name, one in values.pop("dials").items()}
+        return cls(**{**values, "upstreams": upstreams, "dials": dials, "lookups": tuple(values.pop("lookups"))})
 
 
 def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -192,7 +224,15 @@ def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
     for one in found.get("lookups", ()):
         if isinstance(one.get("folder"), str):
             one["folder"] = str(base / Path(one["folder"]).expanduser())
+    if "dials" in found:
+        found["dials"] = {key: _placed(base, one) for key, one in found["dials"].items()}
     return found
+
+
+def _placed(base: Path, dial: DialSettings) -> DialSettings:
+    """The dial with its files as seen from the settings' folder."""
+    vector, gate, licence = (None if one is None else str(base / Path(one).expanduser()) for one in (dial.vector, dial.gate, dial.licence))
+    return dataclasses.replace(dial, vector=vector or "", gate=gate, licence=licence)
 
 
 def _value(name: str, key: str, value: Any, kind: Any) -> Any:
@@ -201,6 +241,10 @@ def _value(name: str, key: str, value: Any, kind: Any) -> Any:
         return tuple(_upstream(name, one) for one in _tables(name, key, value))
     if key == "lookups":
         return tuple(dict(one) for one in _tables(name, key, value))
+    if key == "dials":
+        if not isinstance(value, Mapping) or not all(isinstance(one, Mapping) for one in value.values()):
+            raise DataError(f"{name}: 'dials' is a table for each dial, written [dials.NAME]")
+        return {dial: _dial(name, dial, one) for dial, one in value.items()}
     if key == "crisis":
         if not isinstance(value, Mapping) or not all(isinstance(one, str) and one.strip() for one in value.values()):
             raise DataError(f"{name}: 'crisis' is a table of texts by language, such as en = \"...\"")
@@ -224,3 +268,13 @@ def _upstream(name: str, values: Mapping[str, Any]) -> UpstreamSettings:
         if key not in known:
             raise DataError(f"{name}: an upstream has no {key!r}; it has {', '.join(known)}")
     return UpstreamSettings(**{key: _value(name, key, value, known[key].type) for key, value in values.items()})
+
+
+def _dial(name: str, dial: str, values: Mapping[str, Any]) -> DialSettings:
+    known = {one.name: one for one in dataclasses.fields(DialSettings)}
+    for key in values:
+        if key not in known:
+            raise DataError(f"{name}: the dial {dial[:60]!r} has no {key!r}; it has {', '.join(known)}")
+    if "vector" not in values:
+        raise DataError(f'{name}: the dial {dial[:60]!r} names no vector: vector = "FILE"')
+    return DialSettings(**{key: _value(name, key, value, known[key].type) for key, value in values.items()})

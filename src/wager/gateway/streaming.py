@@ -34,6 +34,7 @@ def passes_at_once(task: Task) -> bool:
     """Whether tokens are passed on as they come: never where the decision must come first."""
     decides = task.decides == "act" and task.knobs.stream != "verdict"
     special = task.detected.crisis is not None or task.knobs.citations == "required" or task.kind == "personal"
+    special = special or task.steered is not None  # a steered reply comes whole
     return task.knobs.stream != "buffer" and not decides and not special
 
 

