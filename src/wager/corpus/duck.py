@@ -91,7 +91,8 @@ class DuckDB:
 
         def stop(signum: int, frame: FrameType | None) -> None:
             self._stopped = True
-            signal.default_int_handler(signum, frame)
+            if not _importing(frame):  # what is raised while a module loads is swallowed, or told on standard error; the next batch stops
+                signal.default_int_handler(signum, frame)
 
         self._stopped = False
         ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -255,6 +256,15 @@ class DuckDB:
             f"SELECT filename, count(*) FROM {_objects(files)} WHERE json IS NULL OR json_type(json) <> 'OBJECT' GROUP BY 1 ORDER BY 1"
         ).fetchall()
         return sum(count for _, count in found), first_broken(found[0][0]) if found else None
+
+
+def _importing(frame: FrameType | None) -> bool:
+    """Whether a module is being loaded: DuckDB looks for other libraries while it works."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _opening(text: str) -> str:
