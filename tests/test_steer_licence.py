@@ -41,7 +41,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def test_a_licence_is_run_written_and_run_again_for_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_licence_is_run_written_and_run_again_for_nothing(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     arguments = [
         "steer",
         "licence",
@@ -75,11 +77,32 @@ def test_a_licence_is_run_written_and_run_again_for_nothing(folder: Path, capsys
     card = read_vector(out / "hallucination.safetensors").card
     assert card.receipts["licence"]["gated"]["verdict"] == "unlicensed"
 
-    before = [(out / name).read_bytes() for name in ("development.parquet", "evaluation.parquet")]
+    before = [sorted(map(repr, read_samples(out / name))) for name in ("development.parquet", "evaluation.parquet")]
+    monkeypatch.setattr(LlamaSteering, "generate", lambda *_, **__: pytest.fail("a kept reply was asked for again"))
     assert main([*arguments, "--json"]) == 0
     again = capsys.readouterr().out
     assert json.loads(again)["gated"] == found["gated"]
-    assert [(out / name).read_bytes() for name in ("development.parquet", "evaluation.parquet")] == before
+    assert [sorted(map(repr, read_samples(out / name))) for name in ("development.parquet", "evaluation.parquet")] == before
+
+
+def test_replies_of_another_dial_are_not_taken_for_this_ones(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = read_vector(folder / "h.safetensors")
+    write_vector(folder / "other.safetensors", Vector({16: first.directions[16][::-1].copy()}, first.card))
+    before = (folder / "out" / "evaluation.parquet").read_bytes()
+    same = ["steer", "licence", "-o", str(folder / "out"), *SMALL]
+    assert main([*same[:2], str(folder / "other.safetensors"), *same[2:]]) == 2
+    assert "holds replies of a run with other vectors; name another folder" in capsys.readouterr().err
+    assert main([*same[:2], str(folder / "h.safetensors"), *same[2:], "--tokens", "6"]) == 2
+    assert "holds replies of a run with other tokens" in capsys.readouterr().err
+    assert (folder / "out" / "evaluation.parquet").read_bytes() == before
+
+
+def test_a_gate_that_is_left_out_leaves_nothing_of_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["steer", "licence", str(folder / "h.safetensors"), "-o", str(folder / "out"), *SMALL, "--json"]) == 0
+    printed = capsys.readouterr()
+    found = json.loads(printed.out)
+    assert "gated" not in found
+    assert not any(one["gated"] for one in found["ungated"]["doses"])
 
 
 @pytest.mark.parametrize(

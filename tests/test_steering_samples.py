@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from wager.errors import DataError, OutputError
-from wager.steering.samples import Condition, Sample, check_once, done, read_about, read_samples, write_samples
+from wager.steering.samples import Condition, Sample, check_once, read_about, read_samples, write_samples
 
 FULL = Sample(
     condition=Condition(kind="random", dose=-0.5, gated=True, random=3, seed=2),
@@ -53,7 +53,7 @@ def test_half_a_surrogate_pair_can_be_written(tmp_path: Path) -> None:
 
 def test_what_is_done_is_known_by_condition_question_and_number(tmp_path: Path) -> None:
     write_samples(tmp_path / "s.parquet", [FULL])
-    there = done(read_samples(tmp_path / "s.parquet"))
+    there = {one.key for one in read_samples(tmp_path / "s.parquet")}
     assert replace(FULL, reply="another", hedged=None).key in there
     for other in (
         replace(FULL, sample=2),

@@ -7,7 +7,8 @@ replies are the same for all, and are asked for once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -19,7 +20,7 @@ from wager.steering.extract import TOWARDS
 from wager.steering.licence import Chosen, Goal, Licence, choose_dose, licence, sweep_of
 from wager.steering.probe import Probe
 from wager.steering.questions import load
-from wager.steering.samples import Condition, Sample, read_samples, write_samples
+from wager.steering.samples import Condition, Sample, read_about, read_samples, write_samples
 from wager.steering.sweep import Asked, Key, conditions, sweep
 from wager.steering.trait import Trait
 from wager.steering.vector import Vector
@@ -86,7 +87,7 @@ def license_dial(
         told: is given a line of progress at a time.
 
     Raises:
-        UsageError: a vector does not fit the model or the trait.
+        UsageError: a vector does not fit the model or the trait, or the folder holds replies of another dial.
         OutputError: the folder cannot be written.
     """
     goal, way = goal_of(trait), TOWARDS[trait.grading]
@@ -135,8 +136,15 @@ def _run(
     tokens: int,
     told: Told | None,
 ) -> list[Sample]:
-    """All seeds; what is in the file is not asked again."""
-    found = {sample.key: sample for sample in (read_samples(path) if path.exists() else [])}
+    """All seeds; what is in the file is not asked again. What a gate made of it before is dropped: it costs nothing to make anew."""
+    about = {
+        "weights": backend.identity.weights,
+        "tokens": tokens,
+        "vectors": [_digest(one) for one in vectors],
+        "instruction": instruction,
+    }
+    found = {sample.key: sample for sample in _kept(path, about) if not sample.condition.gated}
+    asked_now: set[Condition] = set()
     for seed, vector in enumerate(vectors):
         if seed:
             found |= _again(list(found.values()), seed)
@@ -148,12 +156,40 @@ def _run(
         rest = {sample.key: sample for sample in found.values() if sample.condition.seed != seed}
 
         def store(samples: list[Sample], rest: dict[Key, Sample] = rest) -> None:
-            write_samples(path, [*rest.values(), *samples])
+            write_samples(path, [*rest.values(), *samples], about=about)
 
         kept = [sample for sample in found.values() if sample.condition.seed == seed]
         made = sweep(backend, settings, asked, gate=gate, tokens=tokens, kept=kept, store=store, told=_numbered(told, seed, len(vectors)))
         found |= {sample.key: sample for sample in made}
-    return list(found.values())
+        asked_now |= {one.condition for one in settings}
+    texts = {(one.group, one.question.text) for one in asked}
+    return [
+        sample
+        for sample in found.values()
+        if replace(sample.condition, gated=False) in asked_now and (sample.group, sample.question) in texts
+    ]
+
+
+def _kept(path: Path, about: Mapping[str, object]) -> list[Sample]:
+    """The replies of an earlier run with the same model, vectors and length of replies.
+
+    Raises:
+        UsageError: the file holds replies of another one.
+        DataError: it is damaged.
+    """
+    if not path.exists():
+        return []
+    before = read_about(path)
+    other = [name for name, value in about.items() if before.get(name) != value]
+    if other:
+        raise UsageError(f"{str(path)!r} holds replies of a run with other {' and '.join(other)}; name another folder, or delete it")
+    return read_samples(path)
+
+
+def _digest(vector: Vector) -> str:
+    """SHA-256 of what a vector pushes: its block, its direction there, and the length that a dose is relative to."""
+    block, _ = vector.at()
+    return hashlib.sha256(f"{block}".encode() + vector.push(1.0).deltas[block].tobytes()).hexdigest()
 
 
 def _again(samples: Sequence[Sample], seed: int) -> dict[Key, Sample]:

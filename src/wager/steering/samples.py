@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from wager.errors import DataError
 from wager.files import replacing
 
-__all__ = ["Condition", "Group", "Kind", "Sample", "check_once", "done", "read_about", "read_samples", "write_samples"]
+__all__ = ["Condition", "Group", "Kind", "Sample", "check_once", "read_about", "read_samples", "write_samples"]
 
 SCHEMA_VERSION = 1
 """Raised when a column changes meaning; files of every earlier version stay readable."""
@@ -208,11 +208,6 @@ def _about(table: pa.Table) -> dict[str, Any]:
     except ValueError:
         return {}
     return about if isinstance(about, dict) else {}
-
-
-def done(samples: Iterable[Sample]) -> set[tuple[Condition, Group, str, int]]:
-    """The keys that are there already: what a run that goes on can leave out."""
-    return {one.key for one in samples}
 
 
 def check_once(samples: Sequence[Sample]) -> None:
