@@ -299,8 +299,8 @@ def _read(engine: LlamaSteering, chat: Chat, one: Turned) -> Reading:
     gate = one.dial.gate
     if gate is None:
         return None, None
-    read = engine.read([chat], pool="prompt_last", blocks=[gate.block])[0, 0]
-    return bool(gate.fires(read)), float(gate.probability(read))
+    read = gate.read(engine, [chat])[0]
+    return bool(read > gate.threshold.value), float(gate.probability_at(read))
 
 
 def _wanted(request: Json) -> Wanted:

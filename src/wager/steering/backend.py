@@ -14,14 +14,16 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from wager.errors import UsageError
+from wager.errors import DataError, UsageError
 
 __all__ = [
     "Able",
     "Backend",
     "Chat",
     "Floats",
+    "MessageTokens",
     "ModelIdentity",
+    "Reads",
     "Pool",
     "Positions",
     "Push",
@@ -38,6 +40,10 @@ Chat = Sequence[Mapping[str, str]]
 
 Pool = Literal["prompt_last", "reply_mean", "reply_last"]
 """Which activations are kept: of the last token before the reply, the mean over the reply's tokens, or of its last token."""
+
+Reads = Literal["prompt_last", "reply_mean", "reply_last", "prompt_top"]
+"""What a probe reads: an activation of a `Pool`, or with ``prompt_top`` every token of the last message, of which the highest projection
+counts: a thing that is asked about is known or unknown where its name ends, wherever in a question that is."""
 
 Positions = Literal["reply", "prompt", "all"]
 """Where a push acts. ``reply``: the last token before the reply and each token of it, which is where each next token is chosen;
@@ -78,6 +84,16 @@ class Able:
     """Tell the log-probability of each token."""
     train: bool = False
     """Push while weights are trained."""
+
+
+@dataclass(frozen=True)
+class MessageTokens:
+    """The tokens of a chat's last message as the model reads them, the template's own left out."""
+
+    pieces: tuple[bytes, ...]
+    """Each token's text; a character can be split over two."""
+    activations: Floats
+    """Shape (tokens, L', D)."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +155,10 @@ class Backend(Protocol):
         """
         ...
 
+    def read_message(self, chats: Sequence[Chat], *, blocks: Sequence[int] | None = None) -> list[MessageTokens]:
+        """Activations of each token of each chat's last message, in its chat and before any reply; ``blocks`` None is all of them."""
+        ...
+
     def score(
         self, chats: Sequence[Chat], replies: Sequence[str], *, pushes: Sequence[Push | None] | Push | None = None
     ) -> list[NDArray[np.float64]]:
@@ -176,6 +196,29 @@ def token_digest(tokens: Iterable[str | bytes]) -> str:
         made.update(token.encode("utf-8", "surrogatepass") if isinstance(token, str) else token)
         made.update(b"\0")
     return made.hexdigest()
+
+
+def message_span(prompt: Sequence[int], body: Sequence[int], pieces: Sequence[bytes], text: str) -> tuple[int, int]:
+    """Where the last message's tokens begin and end in a prompt: its own tokens if they stand there, else the tokens that its text covers.
+
+    Args:
+        prompt: all tokens; pieces their texts.
+        body: the message's text as tokens by itself.
+        text: the message's text.
+
+    Raises:
+        DataError: the template changed the text, so that it does not stand in the prompt.
+    """
+    for start in range(len(prompt) - len(body), -1, -1):
+        if body and list(prompt[start : start + len(body)]) == list(body):
+            return start, start + len(body)
+    whole, wanted = b"".join(pieces), text.strip().encode()
+    place = whole.rfind(wanted)
+    if place < 0 or not wanted:
+        raise DataError(f"the message {text[:60]!r} does not stand in the prompt that its chat template makes")
+    ends = np.cumsum([len(piece) for piece in pieces])
+    start = int(np.searchsorted(ends, place, side="right"))
+    return start, int(np.searchsorted(ends, place + len(wanted), side="left")) + 1
 
 
 def check_block(block: int, identity: ModelIdentity) -> int:

@@ -17,11 +17,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wager.errors import DataError, ModelError, UsageError
-from wager.steering.backend import Able, Chat, Floats, Pool, Positions, Push, Reply, Watch, check_block, checked_push, one_each
+from wager.steering.backend import (
+    Able,
+    Chat,
+    Floats,
+    MessageTokens,
+    Pool,
+    Positions,
+    Push,
+    Reply,
+    Watch,
+    check_block,
+    checked_push,
+    message_span,
+    one_each,
+)
 from wager.steering.chat_template import ChatTemplate
 from wager.steering.hf_blocks import find_blocks, hooked, text_config
 from wager.steering.hf_loading import Loaded, identity_of, load, save, state_digest
-from wager.steering.hf_pass import Pushing, Watching, pooled
+from wager.steering.hf_pass import Pushing, Watching, kept, pooled
 
 __all__ = ["TorchSteering"]
 
@@ -128,6 +142,24 @@ class TorchSteering:
                     found[rows] = self._torch.stack([held[one] for one in wanted], dim=1).cpu().numpy()
         if not np.isfinite(found).all():
             raise ModelError(f"{self.identity.name} has activations that are not finite numbers; its weights may be damaged")
+        return found
+
+    def read_message(self, chats: Sequence[Chat], *, blocks: Sequence[int] | None = None) -> list[MessageTokens]:
+        """As `wager.steering.backend.Backend.read_message`; one chat at a time."""
+        wanted = list(range(self.identity.blocks) if blocks is None else [check_block(one, self.identity) for one in blocks])
+        found = []
+        with self._ready():
+            for chat, prompt in zip(chats, self._prompts(chats), strict=True):
+                text = chat[-1]["content"]
+                pieces = [self._piece(token).encode() for token in prompt]
+                start, end = message_span(prompt, self._tokens(text), pieces, text)
+                held: dict[int, Any] = {}
+                with hooked(self._blocks, {one: kept(held, one) for one in wanted}, width=self.identity.width):
+                    self._forward([prompt], keep=1)
+                read = np.stack([held[one][0, start:end].float().cpu().numpy() for one in wanted], axis=1)
+                if not np.isfinite(read).all():
+                    raise ModelError(f"{self.identity.name} has activations that are not finite numbers; its weights may be damaged")
+                found.append(MessageTokens(tuple(pieces[start:end]), read.astype(np.float32)))
         return found
 
     def score(

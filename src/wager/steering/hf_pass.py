@@ -107,3 +107,12 @@ def pooled(held: dict[int, Any], block: int, pool: Pool, lengths: Sequence[int])
         held[block] = summed / counts[:, None]
 
     return keep
+
+
+def kept(held: dict[int, Any], block: int) -> Change:
+    """Keeps a block's whole output, (B, T, D), in ``held``."""
+
+    def keep(output: Any) -> None:
+        held[block] = output
+
+    return keep

@@ -22,6 +22,7 @@ from wager.steering.backend import (
     Able,
     Chat,
     Floats,
+    MessageTokens,
     ModelIdentity,
     Pool,
     Push,
@@ -29,6 +30,7 @@ from wager.steering.backend import (
     Watch,
     check_block,
     checked_push,
+    message_span,
     one_each,
     token_digest,
 )
@@ -131,6 +133,24 @@ class LlamaSteering:
             found[at] = captured[:, -1] if pool != "reply_mean" else captured[:, 1:].mean(axis=1)
         if not np.isfinite(found).all():
             raise ModelError(f"{self.identity.name} has activations that are not finite numbers; the file may be damaged")
+        return found
+
+    def read_message(self, chats: Sequence[Chat], *, blocks: Sequence[int] | None = None) -> list[MessageTokens]:
+        """As `wager.steering.backend.Backend.read_message`."""
+        wanted = tuple(range(self.identity.blocks) if blocks is None else [check_block(one, self.identity) for one in blocks])
+        context = self._reading()
+        found = []
+        for chat in chats:
+            prompt = self._prompt(chat)
+            self._fits(len(prompt))
+            pieces = [self._piece(token) for token in prompt]
+            start, end = message_span(prompt, self._tokens(chat[-1]["content"]), pieces, chat[-1]["content"])
+            context.clear()
+            captured = context.captured(prompt[:-1], wanted)[:, start:end]
+            self._keep(prompt[:-1], context.state(0))
+            if not np.isfinite(captured).all():
+                raise ModelError(f"{self.identity.name} has activations that are not finite numbers; the file may be damaged")
+            found.append(MessageTokens(tuple(pieces[start:end]), np.ascontiguousarray(captured.transpose(1, 0, 2))))
         return found
 
     def score(
@@ -262,7 +282,10 @@ class LlamaSteering:
                 context.restore(sequence, kept, len(prompt))
         context.feed(unread, push={})
         for sequence, prompt in unread.items():
-            self._read[tuple(prompt)] = context.state(sequence)
+            self._keep(prompt, context.state(sequence))
+
+    def _keep(self, prompt: Sequence[int], state: bytes) -> None:
+        self._read[tuple(prompt)] = state
         while sum(map(len, self._read.values())) > KEPT:
             self._read.popitem(last=False)
 

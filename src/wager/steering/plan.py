@@ -1,6 +1,6 @@
 """A plan: which directions are pushed, how far, where, and for which requests (the gate).
 
-The gate reads the last token before the reply, before a word is said and before anything is pushed, so that a dial which makes a model
+The gate reads the question, before a word is said and before anything is pushed, so that a dial which makes a model
 hedge can leave alone what it knows. A request whose gate does not fire is answered as if there were no plan.
 """
 
@@ -91,9 +91,9 @@ def answered(
             raise UsageError(f"{backend.identity.name} cannot be steered: its backend does not reach the activations")
         push = plan.push(backend.identity)
         if plan.gate is not None:
-            read = backend.read(chats, pool="prompt_last", blocks=[plan.gate.block])[:, 0]
-            fired = [bool(one) for one in plan.gate.fires(read)]
-            told = [float(one) for one in plan.gate.probability(read)]
+            read = plan.gate.read(backend, chats)
+            fired = [bool(one > plan.gate.threshold.value) for one in read]
+            told = [float(one) for one in plan.gate.probability_at(read)]
     pushes = [push if one is not False else None for one in fired]
     replies = backend.generate(chats, pushes=pushes, watches=watches, tokens=tokens, temperature=temperature, seed=seed)
     return [

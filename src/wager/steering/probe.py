@@ -21,7 +21,7 @@ from scipy.special import expit
 from wager.errors import DataError, UsageError
 from wager.metrics.intervals import clopper_pearson
 from wager.metrics.results import Estimate, to_json
-from wager.steering.backend import Floats, ModelIdentity, Pool, Watch, check_block
+from wager.steering.backend import Backend, Chat, Floats, ModelIdentity, Reads, Watch, check_block
 from wager.steering.held_out import fit_logistic, within_auroc
 from wager.steering.probe_rows import Hold, Method, Rows, best_block
 
@@ -120,8 +120,8 @@ class Probe:
     """The model that it was read from."""
     block: int
     """0-based, the block's output."""
-    pool: Pool
-    """Which activation it reads."""
+    pool: Reads
+    """What it reads."""
     direction: Floats
     """Shape (D,), of length 1."""
     slope: float
@@ -171,6 +171,19 @@ class Probe:
     def fires(self, activation: ArrayLike) -> Labels:
         """Whether the projection is above the threshold, shape (..., D) to (...)."""
         return np.asarray(self.projection(activation) > self.threshold.value)
+
+    def read(self, backend: Backend, chats: Sequence[Chat]) -> Array:
+        """What it reads of chats before a word is said: a projection each, shape (N,).
+
+        Raises:
+            UsageError: it is of another model, or reads replies.
+        """
+        self.check_for(backend.identity)
+        if self.pool == "prompt_top":
+            return np.array([self.projection(one.activations[:, 0]).max() for one in backend.read_message(chats, blocks=[self.block])])
+        if self.pool != "prompt_last":
+            raise UsageError(f"the probe {self.name!r} reads {self.pool}, which is there only once there is a reply")
+        return self.projection(backend.read(chats, pool="prompt_last", blocks=[self.block])[:, 0])
 
     def watch(self) -> Watch:
         """The same direction, recorded while a reply is written."""
@@ -275,7 +288,7 @@ def fit_probe(
     name: str,
     what: str,
     model: ModelIdentity,
-    pool: Pool,
+    pool: Reads,
     questions: Sequence[Hashable] | ArrayLike | None = None,
     blocks: Sequence[int] | None = None,
     method: Method = "whitened",

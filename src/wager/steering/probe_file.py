@@ -21,7 +21,7 @@ import numpy as np
 from wager.errors import DataError, UsageError
 from wager.files import replacing
 from wager.metrics.results import to_json
-from wager.steering.backend import Floats, ModelIdentity, Pool
+from wager.steering.backend import Floats, ModelIdentity, Reads
 from wager.steering.probe import Bound, Method, Probe, Threshold
 from wager.steering.vector_card import Check, _by_text, _count, _model, _no_constant, _number, _one_of, _record, _text
 from wager.steering.vector_file import HEADER, _safetensors
@@ -185,7 +185,7 @@ CHECKS: Mapping[str, Check] = {
     "what": _text,
     "model": _model,
     "block": _count,
-    "pool": _one_of(get_args(Pool)),
+    "pool": _one_of(get_args(Reads)),
     "slope": _slope,
     "intercept": _number,
     "share": _rate,

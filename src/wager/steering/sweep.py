@@ -134,9 +134,8 @@ def sweep(
 def _fired(backend: Backend, gate: Probe | None, asked: Sequence[Asked]) -> Mapping[str, bool]:
     if gate is None:
         return {}
-    gate.check_for(backend.identity)
-    read = backend.read([_chat(one.question, None) for one in asked], pool="prompt_last", blocks=[gate.block])[:, 0]
-    return {one.question.text: bool(fires) for one, fires in zip(asked, gate.fires(read), strict=True)}
+    read = gate.read(backend, [_chat(one.question, None) for one in asked])
+    return {one.question.text: bool(value > gate.threshold.value) for one, value in zip(asked, read, strict=True)}
 
 
 def _gated(found: Mapping[Key, Sample], condition: Condition, one: Asked, fired: bool) -> dict[Key, Sample]:
