@@ -70,6 +70,19 @@ def test_the_mean_of_a_reply_is_over_its_tokens_and_nothing_else(model: LlamaSte
     assert np.abs(whole - ends[-1]).max() > 3
 
 
+def test_every_token_of_the_message_is_read_and_the_templates_are_not(model: LlamaSteering) -> None:
+    chats = [[{"role": "system", "content": "Who are you?"}, {"role": "user", "content": "Who wrote Emma Zürich?"}], *user(QUESTIONS[0])]
+    first, second = model.read_message(chats, blocks=[5, 12])
+    assert b"".join(first.pieces).decode() == "Who wrote Emma Zürich?"
+    assert b"".join(second.pieces).decode() == QUESTIONS[0]
+    assert first.activations.shape == (len(first.pieces), 2, 576)
+    # a token sees what is before it only: the same beginning, the same activations
+    longer = model.read_message(user(QUESTIONS[0] + " Tell me."), blocks=[5, 12])[0]
+    same = len(second.pieces) - 1
+    assert second.activations[:same] == pytest.approx(longer.activations[:same], abs=0.3)
+    assert np.abs(second.activations[0] - second.activations[1]).max() > 3
+
+
 def test_a_push_moves_its_own_projection_by_its_length(model: LlamaSteering, unit: np.ndarray) -> None:
     watch = [Watch("along", BLOCK, unit), Watch("below", BLOCK - 1, unit)]
     plain = model.generate(user(QUESTIONS[0]), watches=watch, tokens=1)[0]
@@ -204,6 +217,10 @@ def test_both_local_backends_read_and_push_alike(model: LlamaSteering, other: To
         mine, theirs = (one.read(chats, replies, pool=pool, blocks=blocks).astype(np.float64) for one in (model, other))
         cosine = (mine * theirs).sum(axis=2) / np.linalg.norm(mine, axis=2) / np.linalg.norm(theirs, axis=2)
         assert cosine.min() > 0.99
+    for one, other_one in zip(*(each.read_message(chats, blocks=[12, 20]) for each in (model, other)), strict=True):
+        assert one.pieces == other_one.pieces
+        a, b = (each.activations.reshape(-1, 576).astype(np.float64) for each in (one, other_one))
+        assert ((a * b).sum(axis=1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)).min() > 0.98
     # what a push changes: log-probabilities of a fixed text, before and after, at three blocks
     long = "The capital of France is Paris, a large city on the river Seine that many people visit every year."
     direction = mine[1] - mine[0]

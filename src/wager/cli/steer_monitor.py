@@ -151,7 +151,8 @@ def _added(backend: Backend, rows: Rows, found: Monitored, source: Vector | Prob
     made: dict[str, Sequence[Any]] = {"reply": found.replies} if rows.replies is None else {}
     made |= {"projection_before": found.before, "projection_reply": found.mean}
     if isinstance(source, Probe):
-        made["probability"] = [None if one is None else float(source.probability_at(one)) for one in found.at(source.pool)]
+        read = source.read(backend, rows.chats).tolist() if source.pool == "prompt_top" else found.at(source.pool)
+        made["probability"] = [None if one is None else float(source.probability_at(one)) for one in read]
     elif options.screen and rows.replies is not None:
         told("the model's own replies")
         pairs = list(zip(rows.chats, rows.replies, strict=True))

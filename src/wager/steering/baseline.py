@@ -19,7 +19,7 @@ from wager.metrics.results import Estimate
 from wager.steering.held_out import Fold, binary, coded, fit_logistic, phrasing_folds, question_folds, within_auroc, within_difference
 from wager.steering.probe import SHRINKAGE, Method, held_out_scores
 
-__all__ = ["Baseline", "Beside", "Comparison", "baseline", "beside", "compare", "surface_features"]
+__all__ = ["Baseline", "Beside", "Comparison", "baseline", "beside", "compare", "compare_scores", "surface_features"]
 
 Array = NDArray[np.float64]
 
@@ -185,20 +185,22 @@ def beside(
 
 @dataclass(frozen=True)
 class Comparison:
-    """A probe beside surface form, twice."""
+    """A probe beside surface form."""
 
-    questions: Beside
-    """On held-out questions."""
+    questions: Beside | None
+    """On held-out questions of phrasings that were seen; None where only phrasings were held out."""
     phrasings: Beside
-    """On held-out phrasings (and questions)."""
+    """On held-out phrasings (and questions), pairs within one."""
+    pooled: Beside
+    """On held-out phrasings, all pairs: what one threshold meets."""
     features: Mapping[str, Estimate]
     """AUROC of each surface feature within phrasings."""
 
     @property
     def verdict(self) -> Verdict:
-        """``more than surface form`` only if both say so."""
-        both = {self.questions.verdict, self.phrasings.verdict}
-        return "more than surface form" if both == {"more than surface form"} else "no more than surface form"
+        """``more than surface form`` only if all say so."""
+        every = {one.verdict for one in (self.questions, self.phrasings, self.pooled) if one is not None}
+        return "more than surface form" if every == {"more than surface form"} else "no more than surface form"
 
 
 def compare(
@@ -238,4 +240,22 @@ def compare(
         )
         surface = baseline(labels, features, groups=groups, questions=questions, hold=hold, seed=seed)
         made[hold] = beside(labels, probe.score, surface.score, strata=probe.stratum, questions=questions, seed=seed), surface
-    return Comparison(made["question"][0], made["phrasing"][0], made["phrasing"][1].features)
+        if hold == "phrasing":
+            pooled = beside(labels, probe.score, surface.score, strata=np.zeros(len(probe.score)), questions=questions, seed=seed)
+    return Comparison(made["question"][0], made["phrasing"][0], pooled, made["phrasing"][1].features)
+
+
+def compare_scores(
+    score: ArrayLike,
+    labels: ArrayLike,
+    features: Mapping[str, ArrayLike],
+    *,
+    groups: Sequence[Hashable] | ArrayLike,
+    questions: Sequence[Hashable] | ArrayLike | None = None,
+    seed: int = 0,
+) -> Comparison:
+    """What scores show beyond surface form, shape (N,), each by a fit without its phrasing. Other arguments as in `compare`."""
+    surface = baseline(labels, features, groups=groups, questions=questions, hold="phrasing", seed=seed)
+    strata = np.asarray(groups), np.zeros(len(surface.score))
+    within, pooled = (beside(labels, score, surface.score, strata=one, questions=questions, seed=seed) for one in strata)
+    return Comparison(None, within, pooled, surface.features)

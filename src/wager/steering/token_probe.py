@@ -1,10 +1,10 @@
 """A probe that reads every token of a question: a thing is known or unknown where its name ends, wherever in the question that is.
 
-Read at the last token before the reply, known and invented things lie apart within one phrasing and are shifted between phrasings, so that
-one threshold does not serve questions in other words (embedded model, 52 phrasings held out one at a time: AUROC .97 within, .83 pooled).
-Read at the last token of the name they are not shifted (.98 pooled), but in use nobody says where the name is. So the direction is fitted to
-tell the ends of unknown names from the ends of known ones **and from all other tokens**, and a question's score is its highest token (.97
-pooled, nothing but the question given). After Obeso et al. 2025 (arXiv 2509.03531), who probe entity tokens of replies.
+Read at the last token before the reply, known and invented things lie apart within one phrasing and are shifted between phrasings, so
+that one threshold does not serve questions in other words (embedded model, 52 phrasings held out one at a time: AUROC .97 within, .83
+pooled). Read at the last token of the name they are not shifted (.98 pooled), but in use nobody says where the name is. So the direction is
+fitted to tell the ends of unknown names from the ends of known ones **and from all other tokens**, and a question's score is its highest
+token (.97 pooled, nothing but the question given). After Obeso et al. 2025 (arXiv 2509.03531), who probe entity tokens of replies.
 
 The direction is Fisher's, the covariance shrunk as in `wager.steering.probe_rows`; tokens within and after an unknown name are left out
 where they could be either. Everything is held out by phrasing.
@@ -120,8 +120,11 @@ def fit_token_probe(
     rate: float = 0.05,
     bound: Bound = "clopper-pearson",
     seed: int = 0,
-) -> Probe:
+) -> tuple[Probe, Array]:
     """Fits it: the block by pooled leave-one-phrasing-out AUROC, probability and threshold from these scores, direction from all tokens.
+
+    Returns:
+        The probe, and each question's score by a fit and a choice of block without its phrasing, shape (N,).
 
     Args:
         read: of each question, its tokens at the blocks (`wager.steering.backend.Backend.read_message`).
@@ -164,7 +167,7 @@ def fit_token_probe(
         "held-out phrasings": to_json(within_auroc(marks, told, np.zeros_like(phrasings), clusters=asked, seed=seed)),
         "held-out phrasings, within": to_json(within_auroc(marks, told, phrasings, clusters=asked, seed=seed)),
     }
-    return Probe(
+    made = Probe(
         name=name,
         what=what,
         model=model,
@@ -187,6 +190,7 @@ def fit_token_probe(
             "seed": seed,
         },
     )
+    return made, told
 
 
 def _tokens(read: Sequence[MessageTokens], ends: Sequence[int], marks: NDArray[np.bool_], at: int) -> _Tokens:
