@@ -266,23 +266,26 @@ def test_monitor_reads_chat_records_up_to_their_last_reply(shelf: Path, vector: 
     assert found["columns"]["projection_reply"] == pytest.approx(list(expected.mean))
 
 
-def test_gate_is_fitted_and_held_beside_surface_form(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("how", "pool"), [((), "prompt_top"), (("--read", "prompt-last"), "prompt_last")])
+def test_gate_is_fitted_and_held_beside_surface_form(
+    shelf: Path, monkeypatch: pytest.MonkeyPatch, how: tuple[str, ...], pool: str
+) -> None:  # fmt: skip
     every = steer_gate.questions()
     texts = [one.text for one in every]
     assert len(set(texts)) == len(texts)
-    assert set(load("development")) <= set(every)
-    assert not {one.text for one in load("evaluation")} & set(texts)
+    assert not {one.text for name in ("development", "evaluation") for one in load(name)} & set(texts)  # what a licence asks
     monkeypatch.setattr(steer_gate, "questions", lambda: development(32))
-    named = ("--rate", "0.2", "--bound", "empirical", "--blocks", "14-16")
+    named = ("--rate", "0.2", "--bound", "empirical", "--blocks", "14-16", *how)
     status, out, err = steer("gate", "-o", shelf / "gate.safetensors", *named)
     assert status == 0
     probe = read_probe(shelf / "gate.safetensors")
     assert probe.block in (14, 15, 16)
-    assert (probe.what, probe.pool, probe.threshold.rate) == (UNKNOWN, "prompt_last", 0.2)
+    assert (probe.what, probe.pool, probe.threshold.rate) == (UNKNOWN, pool, 0.2)
     beside = probe.receipts["beside surface form"]
     assert f"verdict: {beside['verdict']}" in out.splitlines()
-    assert f"{beside['questions']['probe']['value']:.2f} [" in out
+    assert f"{beside['pooled']['probe']['value']:.2f} [" in out
     assert f"{beside['phrasings']['baseline']['value']:.2f} [" in out
+    assert ("questions" in beside) == (pool == "prompt_last")
     assert "reading 32 questions with embedded" in err
     assert f"fires above  {probe.threshold.value:.4g}" in steer("show", shelf / "gate.safetensors")[1]
 
