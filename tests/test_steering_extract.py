@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,15 +16,18 @@ from wager.steering.contrast import prompted, teacher_forced
 from wager.steering.directions import random_like
 from wager.steering.expression import shows
 from wager.steering.extract import extract
+from wager.steering.licensing import license_dial
 from wager.steering.plan import Move, Plan, answered
 from wager.steering.probe import fit_probe
-from wager.steering.samples import Sample
+from wager.steering.samples import Sample, read_samples
 from wager.steering.sweep import Asked, conditions, sweep
 from wager.steering.trait import Question, Trait
+from wager.steering.trait_file import read_trait
 from wager.steering.vector import Vector
 
 BLOCKS, WIDTH, GOOD = 6, 8, 3
 HEDGE, ANSWER = "I don't know.", "It was Harald Brenn in 1911."
+TALES = ("a tower of clocks sang", "seven geese rowed home", "the moon lost a shoe")
 
 
 class Toy:
@@ -80,6 +84,8 @@ class Toy:
             if chat[0]["role"] == "system" and self.obeys:
                 level += 5 if "invent" in chat[0]["content"] else -5
             text = HEDGE if level < self.mark else ANSWER
+            if temperature and text is ANSWER:
+                text += f" Take {len(made)}: {TALES[len(made) % len(TALES)]}"
             made.append(Reply(text=text, tokens=tuple(text.split()), logprobs=np.full(len(text.split()), -0.5), finish="stop"))
         return made
 
@@ -211,7 +217,7 @@ def test_moves_add_up_and_a_foreign_vector_is_refused(vector: Vector) -> None:
 def test_a_sweep_answers_once_and_gates_for_nothing(vector: Vector) -> None:
     asked = [Asked("known" if one.known else "unknown", one) for one in DEVELOPMENT]
     model = Toy()
-    settings = conditions(vector, [0.2, 0.8], way=-1, random=2, at=0.8, instruction="be honest")
+    settings = conditions(vector, [0.2, 0.8], way=-1, random=range(2), at=0.8, instruction="be honest")
     kept: list[list[Sample]] = []
     found = sweep(model, settings, asked, gate=gate(), store=kept.append)  # type: ignore[arg-type]
     assert model.asked == 8 * (1 + 2 + 2 + 1 + 1)  # unsteered, doses, random, wrong sign, prompt
@@ -231,8 +237,29 @@ def test_a_sweep_answers_once_and_gates_for_nothing(vector: Vector) -> None:
     assert again.asked == 8 * 4  # what was kept was not asked again
 
 
+def test_imagination_is_licensed_on_fictions_of_which_several_are_drawn(vector: Vector, tmp_path: Path) -> None:
+    dial = Vector(vector.directions, replace(vector.card, trait="imagination", hashes={}))
+    doses = (0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07)
+    found = license_dial(Toy(), [dial, dial], read_trait("imagination"), tmp_path, doses=doses, most=3).ungated  # type: ignore[arg-type]
+    assert found.goal == "plays along"
+    distinct = found.unsteered.values["distinct"]
+    assert distinct.value == pytest.approx(5 / 6)  # four replies tell three tales: of six pairs one is alike
+    assert distinct.n_excluded == 0
+    for name in ("development", "evaluation"):
+        rows = [one for one in read_samples(tmp_path / f"{name}.parquet") if one.condition.kind == "none"]
+        assert len([one for one in rows if one.group == "creative"]) == 2 * 3 * 4  # seeds, prompts, fictions
+        assert {one.sample for one in rows if one.group != "creative"} == {0}
+    # five random vectors in all, shared out among the seeds
+    drawn = {
+        (one.condition.random, one.condition.seed)
+        for one in read_samples(tmp_path / "evaluation.parquet")
+        if one.condition.random is not None
+    }
+    assert drawn == {(0, 0), (1, 1), (2, 0), (3, 1), (4, 0)}
+
+
 def test_random_vectors_are_as_long_as_the_dial(vector: Vector) -> None:
-    settings = conditions(vector, [0.5], way=-1, random=3, at=0.5)
+    settings = conditions(vector, [0.5], way=-1, random=range(3), at=0.5)
     lengths = [float(np.linalg.norm(one.push.deltas[GOOD])) for one in settings if one.push]
     assert lengths == pytest.approx([0.5 * vector.card.norms[GOOD]] * 5, rel=1e-4)
     assert len({tuple(one.push.deltas[GOOD]) for one in settings if one.push and one.condition.kind == "random"}) == 3

@@ -31,7 +31,10 @@ DOSES = (0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.8)
 """Strengths of the sweep."""
 
 RANDOM = 5
-"""Random vectors of the same length."""
+"""Random vectors of the same length, shared out among the seeds."""
+
+FICTIONS = 4
+"""Replies to each creative prompt where imagination is what the dial is for: whether fictions differ cannot be told from one."""
 
 Told = Callable[[str], None]
 
@@ -81,7 +84,7 @@ def license_dial(
         folder: keeps ``development.parquet`` and ``evaluation.parquet``; a run that was broken off goes on.
         gate: fires where the dial is to be turned.
         doses: strengths, in the direction of use.
-        random: random vectors of the same length.
+        random: random vectors of the same length, shared out among the seeds.
         tokens: of a reply.
         most: questions of each group, for a trial; None is all of them.
         told: is given a line of progress at a time.
@@ -98,7 +101,7 @@ def license_dial(
     except OSError as error:
         raise OutputError(f"the folder {str(folder)!r} cannot be made: {error.strerror}") from error
     developed = _run(
-        backend, vectors, _asked("development", most), folder / "development.parquet", doses, way, None, None, gate, tokens, told
+        backend, vectors, _developing(trait, goal, most), folder / "development.parquet", doses, way, None, None, gate, tokens, told
     )
     choices: dict[bool, Chosen] = {False: choose_dose(developed, goal=goal, gated=False)}
     if gate is not None:
@@ -107,6 +110,8 @@ def license_dial(
     instruction = trait.instructions[0][0 if way > 0 else 1] if trait.instructions else None
     groups: tuple[Literal["evaluation", "creative", "harmful"], ...] = ("evaluation", "creative", "harmful")
     asked = [one for name in groups for one in _asked(name, most)]
+    if goal == "plays along":
+        asked = [replace(one, times=FICTIONS) if one.group == "creative" else one for one in asked]
     evaluated = _run(
         backend, vectors, asked, folder / "evaluation.parquet", doses, way, (strengths, random), instruction, gate, tokens, told
     )  # fmt: skip
@@ -150,9 +155,8 @@ def _run(
             found |= _again(list(found.values()), seed)
         settings = conditions(vector, doses, way=way, seed=seed, instruction=instruction)
         for at in controls[0] if controls else ():
-            settings += [
-                one for one in conditions(vector, [], way=way, seed=seed, at=at, random=controls[1] if controls else 0) if one.push
-            ]
+            drawn = range(seed, controls[1] if controls else 0, len(vectors))
+            settings += [one for one in conditions(vector, [], way=way, seed=seed, at=at, random=drawn) if one.push]
         rest = {sample.key: sample for sample in found.values() if sample.condition.seed != seed}
 
         def store(samples: list[Sample], rest: dict[Key, Sample] = rest) -> None:
@@ -216,6 +220,12 @@ def _asked(name: Literal["development", "evaluation", "creative", "harmful"], mo
         return found
     groups = {one.group for one in found}
     return [one for group in sorted(groups) for one in [each for each in found if each.group == group][:most]]
+
+
+def _developing(trait: Trait, goal: Goal, most: int | None) -> list[Asked]:
+    """What a dose is chosen on. A trait's second set of prompts, from which no direction is read, is where fictions are developed."""
+    made = [Asked("creative", one, FICTIONS) for one in trait.evaluation] if goal == "plays along" else []
+    return _asked("development", most) + made[:most]
 
 
 def _about(backend: Backend, vectors: Sequence[Vector], gate: Probe | None, tokens: int) -> dict[str, str]:

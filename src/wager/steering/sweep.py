@@ -1,8 +1,9 @@
 """Replies under every setting of a dial and under its controls: what a licence is worked out from.
 
 A gated dial gives the pushed reply where the gate fires and the unsteered one where it does not, so it costs no reply of its own: each
-question is answered once without a push and once under each push. Greedy replies; a sample is told by `wager.steering.samples.Sample`, with
-what could not be graded left as None. What was kept before (`kept`) is not asked again.
+question is answered once without a push and once under each push. Replies are greedy, or drawn at temperature 1 where a question is asked
+several times; a sample is told by `wager.steering.samples.Sample`, with what could not be graded left as None. What was kept before
+(`kept`) is not asked again.
 """
 
 from __future__ import annotations
@@ -37,10 +38,21 @@ FICTION = Trait(name="imagination", description="The reply writes the fiction th
 
 @dataclass(frozen=True)
 class Asked:
-    """A question and the group that it counts for."""
+    """A question, the group that it counts for, and how often it is asked: once, or several times at temperature 1."""
 
     group: Group
     question: Question
+    times: int = 1
+
+
+@dataclass(frozen=True)
+class _Place:
+    """One reply that is wanted."""
+
+    group: Group
+    question: Question
+    place: int
+    drawn: bool
 
 
 @dataclass(frozen=True)
@@ -59,7 +71,7 @@ def conditions(
     *,
     way: int,
     seed: int = 0,
-    random: int = 0,
+    random: Sequence[int] = (),
     at: float | None = None,
     instruction: str | None = None,
 ) -> list[Setting]:
@@ -69,8 +81,8 @@ def conditions(
         vector: of the dial; its card names the block.
         doses: positive strengths; they are applied in the direction of use.
         way: the direction of use, -1 or 1.
-        seed: of the vector; the random vectors are drawn from it.
-        random: how many random vectors of the same length.
+        seed: of the vector.
+        random: numbers of random vectors of the same length; each number is another one.
         at: the strength of the controls: random vectors, the wrong sign.
         instruction: a system prompt that asks for what the dial should do.
     """
@@ -79,10 +91,9 @@ def conditions(
     made = [Setting(Condition(kind="none", seed=seed))]
     made += [Setting(Condition(kind="vector", dose=way * dose, seed=seed), vector.push(way * dose)) for dose in doses]
     if at is not None:
-        rng = np.random.default_rng((seed, 77))
         block, direction = vector.at()
-        for number in range(random):
-            drawn = Vector({block: random_like(direction, rng)}, vector.card)
+        for number in random:
+            drawn = Vector({block: random_like(direction, np.random.default_rng((number, 77)))}, vector.card)
             made.append(Setting(Condition(kind="random", dose=way * at, random=number, seed=seed), drawn.push(way * at)))
         made.append(Setting(Condition(kind="wrong sign", dose=-way * at, seed=seed), vector.push(-way * at)))
     if instruction is not None:
@@ -117,12 +128,14 @@ def sweep(
         raise UsageError("a gated dial needs the unsteered replies: put a setting of kind 'none' first")
     found = {sample.key: sample for sample in kept}
     fired = _fired(backend, gate, asked)
+    places = [_Place(one.group, one.question, place, one.times > 1) for one in asked for place in range(one.times)]
     for number, setting in enumerate(sorted(settings, key=lambda one: one.condition.kind != "none")):
-        missing = [one for one in asked if (setting.condition, one.group, one.question.text, 0) not in found]
-        for sample in _answered(backend, setting, missing, tokens):
-            found[sample.key] = sample
+        missing = [one for one in places if (setting.condition, one.group, one.question.text, one.place) not in found]
+        for some, temperature in (([one for one in missing if not one.drawn], 0.0), ([one for one in missing if one.drawn], 1.0)):
+            for sample in _answered(backend, setting, some, tokens, temperature):
+                found[sample.key] = sample
         if gate is not None and setting.condition.kind in ("vector", "random", "wrong sign"):
-            for one in asked:
+            for one in places:
                 found |= _gated(found, setting.condition, one, fired[one.question.text])
         if store is not None:
             store(list(found.values()))
@@ -138,9 +151,9 @@ def _fired(backend: Backend, gate: Probe | None, asked: Sequence[Asked]) -> Mapp
     return {one.question.text: bool(value > gate.threshold.value) for one, value in zip(asked, read, strict=True)}
 
 
-def _gated(found: Mapping[Key, Sample], condition: Condition, one: Asked, fired: bool) -> dict[Key, Sample]:
+def _gated(found: Mapping[Key, Sample], condition: Condition, one: _Place, fired: bool) -> dict[Key, Sample]:
     source = condition if fired else Condition(kind="none", seed=condition.seed)
-    sample = found[source, one.group, one.question.text, 0]
+    sample = found[source, one.group, one.question.text, one.place]
     made = replace(sample, condition=replace(condition, gated=True), fired=fired)
     return {made.key: made}
 
@@ -150,18 +163,18 @@ def _chat(question: Question, instruction: str | None) -> Chat:
     return [*system, {"role": "user", "content": question.text}]
 
 
-def _answered(backend: Backend, setting: Setting, asked: Sequence[Asked], tokens: int) -> list[Sample]:
+def _answered(backend: Backend, setting: Setting, asked: Sequence[_Place], tokens: int, temperature: float) -> list[Sample]:
     if not asked:
         return []
     chats = [_chat(one.question, setting.instruction) for one in asked]
-    replies = backend.generate(chats, pushes=setting.push, tokens=tokens)
+    replies = backend.generate(chats, pushes=setting.push, tokens=tokens, temperature=temperature, seed=setting.condition.seed)
     spoken = [at for at, reply in enumerate(replies) if reply.text]
     plain = backend.score([_chat(asked[at].question, None) for at in spoken], [replies[at].text for at in spoken])
     nll = {at: float(-np.mean(logprobs)) for at, logprobs in zip(spoken, plain, strict=True) if len(logprobs)}
     return [_sample(setting.condition, one, reply, nll.get(at)) for at, (one, reply) in enumerate(zip(asked, replies, strict=True))]
 
 
-def _sample(condition: Condition, one: Asked, reply: Reply, nll: float | None) -> Sample:
+def _sample(condition: Condition, one: _Place, reply: Reply, nll: float | None) -> Sample:
     question, text = one.question, reply.text
     gone = broken(text)
     verdict: bool | None
@@ -182,6 +195,7 @@ def _sample(condition: Condition, one: Asked, reply: Reply, nll: float | None) -
         reply=text,
         subject=question.subject,
         phrasing=question.phrasing,
+        sample=one.place,
         hedged=verdict,
         correct=correct,
         confidence=float(np.exp(np.mean(reply.logprobs))) if len(reply.logprobs) else None,
