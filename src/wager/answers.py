@@ -56,6 +56,8 @@ class ConfidenceSource(StrEnum):
     """From the entropy over meanings of samples, each sample counted once: 1 - H / ln K."""
     SEMANTIC_ENTROPY_WEIGHTED = "semantic_entropy_weighted"
     """As `SEMANTIC_ENTROPY`, each distinct sample weighted by its length-normalised likelihood."""
+    PROBE = "probe"
+    """1 - the probability, by a probe of the activations before the reply, that the subject is unknown or the reply wrong."""
     COMBINED = "combined"
     """A logistic model of several sources, fitted on other graded answers."""
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from wager.cli.arguments import named_values
 from wager.cli.columns import columns, number, plain
+from wager.cli.dials import add_dials, model_and_dials
 from wager.errors import MissingExtraError, OutputError, UsageError
 from wager.targets import DEFAULT_TARGETS, targets_from
 
@@ -92,6 +93,7 @@ def add_parser(verbs: Any) -> None:  # Any: argparse names its subparsers' type 
     parser.add_argument("--model-base-url", metavar="URL", help="base URL of the model's server")
     parser.add_argument("-T", dest="task_args", metavar="NAME=VALUE", action="append", default=[], help="argument of the task")
     parser.add_argument("-M", dest="model_args", metavar="NAME=VALUE", action="append", default=[], help="argument of the model provider")
+    add_dials(parser)
     parser.set_defaults(run=run, stopped="what was answered is kept, and the same command goes on")
 
 
@@ -103,19 +105,18 @@ def run(options: argparse.Namespace) -> int:
     combine = bool({COMBINED, "all"} & set(options.methods))
     methods = methods_named(name for name in options.methods if name != COMBINED)
     try:
-        from wager.evals.resolve import canonical_task, resolve_model
+        from wager.evals.resolve import canonical_task
         from wager.evals.settings import EvalSettings
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "inspect-ai", "quickstart", "wager elicit") from error
     shared = {
         "task": canonical_task(options.task),
-        "model": resolve_model(options.model),
+        **model_and_dials(options),
         "arms": ("closed",),
         "samples": 1,
         "limit": options.limit,
         "out": options.out,
         "task_args": named_values("-T", options.task_args, paths=True),
-        "model_args": named_values("-M", options.model_args),
         "model_base_url": options.model_base_url,
         "headline": options.scorer,
         "temperature": options.temperature,
@@ -253,7 +254,7 @@ def _text(
     out = sum(group.counts.get(state, 0) for state in ("unparsed", "failed", "ungraded")) if group else 0
     answered = sum(group.counts.get(name, 0) for name in ("correct", "incorrect")) if group else 0
     lines = [
-        f"{settings.task} on {settings.model}: {group.n if group else 0} questions, {answered} answered, {out} without a verdict",
+        f"{settings.task} on {plain(settings.named)}: {group.n if group else 0} questions, {answered} answered, {out} without a verdict",
         "",
     ]
     goals = [f"{t:g}" for t in made.targets if t > 0]

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wager.cli.arguments import named_values
-from wager.cli.columns import columns, number, percent
+from wager.cli.columns import columns, number, percent, plain
+from wager.cli.dials import add_dials, model_and_dials
 from wager.errors import MissingExtraError, OutputError
 from wager.targets import DEFAULT_TARGETS, targets_from
 
@@ -28,6 +29,7 @@ examples:
   wager eval capitals --model openai/gpt-4o-mini --targets 0 0.5 0.9
   wager eval inspect_evals/gpqa_diamond --model anthropic/claude-sonnet-4-5 --limit 50
   wager eval my_task.py@exam --model gguf/model.gguf --ask-confidence
+  wager eval capitals --dial hallucination=-0.5 --gate known
   wager eval questions -T data=qa.csv --arms closed open consistency --samples 3
 """
 
@@ -71,6 +73,7 @@ def add_parser(verbs: Any) -> None:  # Any: argparse names its subparsers' type 
     parser.add_argument("--model-base-url", metavar="URL", help="base URL of the model's server")
     parser.add_argument("-T", dest="task_args", metavar="NAME=VALUE", action="append", default=[], help="argument of the task")
     parser.add_argument("-M", dest="model_args", metavar="NAME=VALUE", action="append", default=[], help="argument of the model provider")
+    add_dials(parser)
     parser.set_defaults(run=run, stopped="what was answered is kept, and the same command goes on")
 
 
@@ -78,20 +81,19 @@ def run(options: argparse.Namespace) -> int:
     """Parses, runs, prints. A run that the user stopped is reported as far as it came."""
     targets = targets_from(options.targets)
     try:
-        from wager.evals.resolve import canonical_task, resolve_model
+        from wager.evals.resolve import canonical_task
         from wager.evals.settings import EvalSettings
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "inspect-ai", "quickstart", "wager eval") from error
     settings = EvalSettings(
         task=canonical_task(options.task),
-        model=resolve_model(options.model),
+        **model_and_dials(options),
         targets=targets,
         arms=tuple(options.arms),
         samples=options.samples,
         limit=options.limit,
         out=options.out,
         task_args=named_values("-T", options.task_args, paths=True),
-        model_args=named_values("-M", options.model_args),
         model_base_url=options.model_base_url,
         ask_confidence=options.ask_confidence,
         note_in_dataset=options.note_in_dataset,
@@ -115,9 +117,10 @@ def run(options: argparse.Namespace) -> int:
     result = {
         "schema": summary.schema,
         "task": settings.task,
-        "model": settings.model,
+        "model": settings.named,
         **to_json(summary),
         "run": _facts(collected, seconds),
+        **({"steering": _steering(settings, collected)} if settings.steering else {}),
     }
     written = _write(settings, collected, summary, result, started, seconds)
     if options.json:
@@ -150,6 +153,26 @@ def _facts(collected: Collected, seconds: float) -> dict[str, Any]:
     }
 
 
+def _steering(settings: EvalSettings, collected: Collected) -> dict[str, Any]:
+    pushed, answers = collected.pushed or (0, 0)
+    return {**settings.steering, "pushed": pushed, "answers": answers}
+
+
+def _steered(settings: EvalSettings, collected: Collected) -> list[str]:
+    """What was done to the model, in lines."""
+    if not settings.steering:
+        return []
+    done = _steering(settings, collected)
+    lines = [f"dial {one['trait']}: dose {one['dose']:g} at block {one['block']} (SHA-256 {one['sha256'][:12]})" for one in done["dials"]]
+    if "gate" in done:
+        lines.append(
+            f"gate {done['gate']['name']} (SHA-256 {done['gate']['sha256'][:12]}): pushed {done['pushed']} of {done['answers']} replies"
+        )
+    if "probe" in done:
+        lines.append(f"probe {done['probe']['name']} (SHA-256 {done['probe']['sha256'][:12]}): read before each reply")
+    return [plain(line) for line in lines]
+
+
 def _write(
     settings: EvalSettings, collected: Collected, summary: Summary, result: dict[str, Any], started: float, seconds: float
 ) -> list[Path]:
@@ -164,7 +187,7 @@ def _write(
     metadata = collected.table.metadata
     info = RunInfo(
         task=settings.task,
-        model=settings.model,
+        model=settings.named,
         command=shlex.join(["wager", *sys.argv[1:]]),
         started=started,
         seconds=seconds,
@@ -175,7 +198,8 @@ def _write(
         cost=collected.cost,
         versions=metadata["packages"],
         prompt_version=metadata["prompt_version"],
-        settings={key: str(value) for key, value in settings.identity.items() if value not in (None, {}, False)},
+        settings={key: str(value) for key, value in settings.identity.items() if value not in (None, {}, False) and key != "steering"}
+        | ({"steered by": "; ".join(_steered(settings, collected))} if settings.steering else {}),
         conflicts=collected.conflicts,
     )
     write_report(folder / "report.html", summary, collected.table, info)
@@ -191,10 +215,10 @@ def _text(settings: EvalSettings, collected: Collected, summary: Summary, writte
     first = next(iter(summary.groups), None)
     invented = first.unanswerable.get("n", 0) if first else 0
     lines = [
-        f"{settings.task} on {settings.model}: {first.n_items if first else 0} items"
+        f"{settings.task} on {plain(settings.named)}: {first.n_items if first else 0} items"
         + (f", and {invented} without an answer" if invented else "")
     ]
-    lines.append("")
+    lines += [*_steered(settings, collected), ""]
     rows: list[tuple[str, ...]] = [("arm", "t", "answered", "right if answered", "score", "95 %", "always answer", "left out")]
     for group in summary.groups:
         for target in group.score:

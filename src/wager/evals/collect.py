@@ -14,6 +14,7 @@ from inspect_ai.log import EvalLog, EvalSample, list_eval_logs, read_eval_log, r
 from wager.answers import Answer, ConfidenceSource, Outcome
 from wager.elicit.evidence import Cost
 from wager.evals.settings import EvalSettings
+from wager.evals.steered import METADATA as STEERING
 from wager.grading.matching import normalise
 from wager.table import AnswerTable
 from wager.targets import PROMPT_VERSION
@@ -51,6 +52,8 @@ class Collected:
     """What each kind of draw took, by `wager.elicit.evidence.Draw`, where confidences were elicited."""
     problems: Mapping[str, Mapping[str, int]]
     """By source of confidence: why there was none, and how often."""
+    pushed: tuple[int, int] | None = None
+    """Of a steered model's answers: how many were pushed, and how many there are. None for another model."""
 
 
 def collect(logs: Path, settings: EvalSettings, items: Sequence[str]) -> Collected:
@@ -101,7 +104,13 @@ def collect(logs: Path, settings: EvalSettings, items: Sequence[str]) -> Collect
         headline=next((record["headline"] for record in records if "headline" in record), None),
         costs=_costs(records),
         problems=_problems(records),
+        pushed=_pushed(samples) if settings.is_steered else None,
     )
+
+
+def _pushed(samples: Sequence[EvalSample]) -> tuple[int, int]:
+    done = [told for sample in samples if (told := (sample.output.metadata or {}).get(STEERING)) is not None]
+    return sum(bool(one["pushed"]) for one in done), len(done)
 
 
 def _costs(records: Sequence[dict[str, Any]]) -> dict[str, Cost]:
@@ -163,7 +172,7 @@ def _answer(sample: EvalSample, settings: EvalSettings, target: float | None) ->
     stratum = sample.metadata.get("stratum")
     return Answer(
         task=settings.task,
-        model=settings.model,
+        model=settings.named,
         item=str(sample.id),
         outcome=outcome,
         credit=record["credit"],

@@ -54,7 +54,7 @@ Relations = Callable[[str, Sequence[str]], Awaitable[tuple[Entails, Cost]]]
 
 def is_local(model: Model) -> bool:
     """Whether the model runs in this process."""
-    return str(model).startswith(("embedded/", "gguf/"))
+    return str(model).startswith(("embedded/", "gguf/", "steered/"))
 
 
 def wanted_logprobs(model: Model) -> GenerateConfig:

@@ -17,7 +17,7 @@ from inspect_ai.model import GenerateConfig, Model, get_model
 from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, fork, solver
 
-from wager.answers import Outcome
+from wager.answers import ConfidenceSource, Outcome
 from wager.elicit.evidence import Cost, Draw, Evidence, Reply
 from wager.elicit.meaning import Clustering
 from wager.elicit.methods import Method, confidences, draws_of, methods_named, texts_to_compare
@@ -38,6 +38,7 @@ from wager.evals.judging import judge, names_of
 from wager.evals.metrics import rubric_metrics
 from wager.evals.resolve import resolve_task
 from wager.evals.rubric import METADATA_KEY
+from wager.evals.steered import probe_confidence
 from wager.evals.verdict import Verdict
 from wager.targets import PROMPT_VERSION
 
@@ -147,6 +148,8 @@ def eliciting(inner: Solver, how: Elicitation) -> Solver:
             costs |= {draw: cost for draw, (_, cost) in after.items()}
             read = confidences(evidence, how.methods, entails, clustering=how.clustering)
             record["confidence"] = {source.value: one.value for source, one in read.items() if one.value is not None}
+            if (probed := probe_confidence(state.output)) is not None:
+                record["confidence"][ConfidenceSource.PROBE.value] = probed
             record["problems"] = {source.value: one.problem for source, one in read.items() if one.value is None}
             record["said"] = _said(evidence)
         record["costs"] = {str(name): asdict(cost) for name, cost in costs.items() if cost.calls}
@@ -222,7 +225,7 @@ async def unavailable(model: Model, methods: Sequence[Method]) -> dict[str, str]
         ModelError: the model does not answer at all.
     """
     needing = [method for method in methods if method.logprobs]
-    if not needing or is_local(model):
+    if not needing or (is_local(model) and not str(model).startswith("steered/")):
         return {}
     try:
         output = await model.generate("Reply with the word yes.", config=wanted_logprobs(model))

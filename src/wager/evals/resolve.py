@@ -152,11 +152,16 @@ def resolve_model(name: str) -> str:
 
     Raises:
         UnknownNameError: no such provider.
+        UsageError: a model behind an API is to be steered.
         MissingExtraError: the embedded engine is not installed.
     """
     if name == "embedded":
         name = "embedded/smollm2-135m-instruct"
     provider, slash, rest = name.partition("/")
+    if provider == "steered":
+        from wager.evals.dials import steerable
+
+        return f"steered/{steerable(rest)}"
     if provider in ("embedded", "gguf") and importlib.util.find_spec("xllamacpp") is None:
         raise MissingExtraError("xllamacpp", "embedded", "the embedded model")
     if provider == "gguf":
@@ -171,6 +176,6 @@ def resolve_model(name: str) -> str:
 PROVIDERS = (
     "anthropic/", "azureai/", "bedrock/", "cloudflare/", "deepseek/", "embedded", "fireworks/", "gguf/", "google/", "grok/", "groq/", "hf/",
     "llama-cpp-python/", "mistral/", "mockllm/", "nnterp/", "ollama/", "openai-api/", "openai/", "openrouter/", "perplexity/", "sglang/",
-    "together/", "transformer_lens/", "vllm/",
+    "steered/", "together/", "transformer_lens/", "vllm/",
 )  # fmt: skip
 """Provider prefixes, for messages only: Inspect decides what it knows."""

@@ -24,6 +24,7 @@ from wager.errors import RunError, UsageError
 from wager.evals.judging import judge, names_of
 from wager.evals.metrics import rubric_metrics
 from wager.evals.resolve import resolve_task
+from wager.evals.steered import probe_confidence
 from wager.targets import CONFIDENCE_REQUEST, PROMPT_VERSION, ConfidenceTarget
 
 __all__ = ["open_rubric", "state_target", "three_way"]
@@ -186,6 +187,9 @@ def three_way(
         spelled = _answer_probability(state.output, answer) if verdict.outcome.is_answer and answer else None
         if spelled is not None:
             confidence[ConfidenceSource.LOGPROB] = spelled
+        probed = probe_confidence(state.output) if verdict.outcome.is_answer else None
+        if probed is not None:
+            confidence[ConfidenceSource.PROBE] = probed
         return Score(
             value={outcome.value: int(outcome is verdict.outcome) for outcome in Outcome if outcome is not Outcome.FAILED},
             answer=answer,

@@ -19,6 +19,7 @@ from inspect_ai.model import Model, get_model
 
 from wager.errors import ModelError, OutputError, RunError, UsageError, WagerError
 from wager.evals.collect import Collected, collect, sample_counts
+from wager.evals.dials import told
 from wager.evals.elicit import elicited
 from wager.evals.progress import Progress, showing
 from wager.evals.resolve import resolve_task
@@ -151,6 +152,9 @@ def _check_same(folder: Path, record: dict[str, Any], settings: EvalSettings, pl
     before, now = record["identity"], json.loads(json.dumps(settings.identity, default=str))
     what_to_do = "choose another --out, or start over with --fresh"
     for key in now:
+        if before.get(key) != now[key] and key == "steering":
+            one, other = (told(run.get(key) or {}, hashes=True) or "nothing" for run in (before, now))
+            raise UsageError(f"{str(folder)!r} holds a run steered by {one}, this one by {other}; {what_to_do}")
         if before.get(key) != now[key]:
             name = key.replace("_", " ")
             raise UsageError(f"{str(folder)!r} holds a run with {name} {before.get(key)!r}, this one has {now[key]!r}; {what_to_do}")
@@ -166,7 +170,7 @@ def _run_set(settings: EvalSettings, plan: Plan, logs: Path) -> None:
         "timeout": settings.timeout,
         "max_connections": settings.max_connections or (plan.model.api.max_connections() if settings.is_local else None),
     }
-    if settings.methods and settings.is_local:
+    if settings.methods and settings.is_local and not settings.is_steered:
         # a question for each slot: all its calls then go to the slot that has read it
         options["max_samples"] = plan.model.api.engine.settings.slots  # type: ignore[attr-defined]  # our own provider
     if settings.wants_logprobs:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from wager.elicit.meaning import Clustering
 from wager.errors import UnknownNameError, UsageError
+from wager.evals.dials import ARGUMENTS, told
 from wager.targets import DEFAULT_TARGETS, PROMPT_VERSION, ConfidenceTarget, targets_from
 
 __all__ = ["ARMS", "Arm", "EvalSettings"]
@@ -71,6 +73,8 @@ class EvalSettings:
     """How they are compared: text, embedding, nli or judge."""
     clustering: Clustering = "loose"
     """Which relations make two answers one."""
+    steering: Mapping[str, Any] = field(default_factory=dict)
+    """What is done to a steered model (`wager.evals.dials.Steering.identity`); empty for others."""
 
     def __post_init__(self) -> None:
         for arm in self.arms:
@@ -118,7 +122,17 @@ class EvalSettings:
     @property
     def is_local(self) -> bool:
         """Whether the model runs in this process."""
-        return self.model.startswith(("embedded/", "gguf/"))
+        return self.model.startswith(("embedded/", "gguf/", "steered/"))
+
+    @property
+    def is_steered(self) -> bool:
+        """Whether something is done to its activations, or they are read."""
+        return self.model.startswith("steered/")
+
+    @property
+    def named(self) -> str:
+        """The model as results call it: with what is done to it, so that answers under two doses are never taken for one model's."""
+        return f"{self.model} {told(self.steering)}" if self.steering else self.model
 
     @property
     def wants_logprobs(self) -> bool:
@@ -130,21 +144,25 @@ class EvalSettings:
     @property
     def identity(self) -> dict[str, Any]:
         """What decides whether an answer of an earlier run can be used again. Targets, arms and the limit may grow."""
-        return {
-            "task": self.task,
-            "task_args": self.task_args,
-            "model": self.model,
-            "model_args": self.model_args,
-            "model_base_url": self.model_base_url,
-            "samples": self.k,
-            "temperature": self.sampling,
-            "max_tokens": self.max_tokens,
-            "ask_confidence": self.ask_confidence,
-            "note_in_dataset": self.note_in_dataset,
-            "headline": self.headline,
-            "logprobs": self.wants_logprobs,
-            "prompt_version": PROMPT_VERSION,
-        } | (self.elicitation if self.methods else {})
+        return (
+            {
+                "task": self.task,
+                "task_args": self.task_args,
+                "model": self.model,
+                "model_args": {name: value for name, value in self.model_args.items() if not (self.steering and name in ARGUMENTS)},
+                "model_base_url": self.model_base_url,
+                "samples": self.k,
+                "temperature": self.sampling,
+                "max_tokens": self.max_tokens,
+                "ask_confidence": self.ask_confidence,
+                "note_in_dataset": self.note_in_dataset,
+                "headline": self.headline,
+                "logprobs": self.wants_logprobs,
+                "prompt_version": PROMPT_VERSION,
+            }
+            | (self.elicitation if self.methods else {})
+            | ({"steering": self.steering} if self.steering else {})
+        )
 
     @property
     def elicitation(self) -> dict[str, Any]:
@@ -159,5 +177,5 @@ class EvalSettings:
         digest = hashlib.sha256(json.dumps(self.identity, sort_keys=True, default=str).encode()).hexdigest()[:6]
         path, at, name = self.task.rpartition("@")
         task = name if at else Path(path or self.task).stem
-        slug = re.sub(r"[^A-Za-z0-9.]+", "-", f"{task}-{Path(self.model).name}").strip("-.")[:80]
+        slug = re.sub(r"[^A-Za-z0-9.]+", "-", f"{task}-{'steered-' if self.is_steered else ''}{Path(self.model).name}").strip("-.")[:80]
         return Path("wager-runs") / f"{slug}-{digest}"
