@@ -139,6 +139,7 @@ def test_forced_replies_have_both_sides_for_each_question_and_change_with_the_se
         assert one.chat[-1]["content"].split()[-1] in one.reply
     wide = replace(TRAIT, replies=TRAIT.replies * 3)
     assert teacher_forced(wide, seed=0) == teacher_forced(wide, seed=0)
+    assert teacher_forced(wide, seed=0) != teacher_forced(wide, seed=1)
     with pytest.raises(UsageError, match="no pairs of replies"):
         teacher_forced(replace(TRAIT, replies=()))
 
@@ -160,6 +161,15 @@ def test_the_block_that_moves_replies_is_chosen(kind: str) -> None:
 def test_a_direction_that_works_the_wrong_way_stops_the_run_with_its_figures() -> None:
     with pytest.raises(RunError, match=r"pushed down 1.00 of the development replies show it, unpushed 1.00, pushed up 0.50"):
         extract(Toy(backwards=True), TRAIT, shows, development=DEVELOPMENT, elicitations=("teacher-forced",), blocks=[GOOD])
+
+
+def test_a_trait_that_always_shows_is_compared_by_what_turning_back_takes_away() -> None:
+    always = replace(TRAIT, name="firmness", grading="judge", evaluation=tuple(replace(one, known=None) for one in DEVELOPMENT))
+    found = extract(Toy(), always, lambda trait, question, reply: reply != HEDGE, elicitations=("teacher-forced",), blocks=[1, GOOD, 5])
+    assert {one.block: (one.effect, one.unknown, one.known) for one in found.tried} == {1: (0, 1, 1), GOOD: (0.5, 1, 0.5), 5: (0, 1, 1)}
+    assert found.vector.card.block == GOOD
+    with pytest.raises(UsageError, match="no evaluation questions to choose a block on"):
+        extract(Toy(), replace(always, evaluation=()), shows)
 
 
 def test_a_starved_contrast_is_named_and_the_other_used() -> None:

@@ -229,7 +229,7 @@ def blocks_of(given: str | None, backend: Backend) -> list[int] | None:
 def _text(found: Extraction, *, facts: bool) -> list[str]:
     card = found.vector.card
     block, _ = found.vector.at()
-    shares = ("hedges unknown", "hedges known") if facts else ("shows it", "")
+    shares = ("hedges unknown", "hedges known") if facts else ("shows it", "turned back")
     rows: list[Sequence[str]] = [("contrast", "block", "dose", "effect", *shares, "ungraded", "")]
     for one in found.tried:
         mine = "chosen" if (one.elicitation, one.block) == (card.elicitation, block) else ""
@@ -240,7 +240,7 @@ def _text(found: Extraction, *, facts: bool) -> list[str]:
                 f"{one.dose:+g}",
                 number(one.effect),
                 _share(one.unknown),
-                _share(one.known) if facts else "",
+                _share(one.known),
                 str(one.ungraded),
                 mine,
             )

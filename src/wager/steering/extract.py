@@ -3,7 +3,8 @@
 Separation decides nothing here. A direction can separate its own two sets of replies perfectly, at every block, and steer nothing (the
 phrasings repeat); so blocks and kinds of contrast are compared by what a push does to replies to questions that the direction was not read
 from. Traits that are about facts are compared by **selectivity**, how much more often the model hedges on what does not exist than on what
-does; the others by how much more often they show. A vector whose push moves its trait the other way is refused with the figures.
+does; the others by how much more often they show under a push in the direction of use than under one the other way: a model that shows its
+trait always leaves no other room. A vector whose push moves its trait the other way is refused with the figures.
 """
 
 from __future__ import annotations
@@ -46,9 +47,6 @@ TOWARDS: Mapping[Grading, Literal[-1, 1]] = {
 
 ABOUT_FACTS: tuple[Grading, ...] = ("commits", "certain", "correct")
 
-HELD_BACK = 3
-"""Of a trait that is not about facts every third extraction question is kept for the comparison."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Tried:
@@ -58,11 +56,12 @@ class Tried:
     block: int
     dose: float
     effect: float | None
-    """Selectivity, or the rise of the share that shows the trait in the direction of use; in [-1, 1]. None if nothing could be graded."""
+    """Selectivity, or how much more often the trait shows at this dose than at its opposite, in the direction of use; in [-1, 1]. None if
+    nothing could be graded."""
     unknown: float | None
     """Share that hedges on what does not exist, or shows the trait."""
     known: float | None
-    """Share that hedges on what exists; None for traits that are not about facts."""
+    """Share that hedges on what exists, or shows the trait at the opposite dose."""
     ungraded: int
     """Replies that could not be graded, broken ones included."""
 
@@ -147,7 +146,7 @@ def extract(
         backend: the model.
         trait: what is looked for.
         shows: tells whether a reply shows it.
-        development: known and unknown questions for a trait about facts; other traits keep back a third of their extraction questions.
+        development: known and unknown questions for a trait about facts; others are compared on their own second set of questions.
         elicitations: contrasts to try; one that has too few replies is left out and named in `Extraction.starved`.
         blocks: to try; None is those at `DEPTHS`.
         dose: of the comparison.
@@ -158,24 +157,26 @@ def extract(
         told: is given a line of progress at a time.
 
     Raises:
-        UsageError: nothing to try, or no development questions for a trait about facts.
+        UsageError: nothing to try, or no questions to compare on.
         DataError: no contrast could be had.
         RunError: the best candidate moves its trait the wrong way on the development questions.
     """
     facts = trait.grading in ABOUT_FACTS
-    asked, source = (list(development), trait) if facts else _kept_back(trait)
+    asked = list(development if facts else trait.evaluation)
     if facts and not {True, False} <= {one.known for one in asked}:
         raise UsageError(f"the trait {trait.name!r} is about facts: its block is chosen on known and unknown development questions")
+    if not asked:
+        raise UsageError(f"the trait {trait.name!r} has no evaluation questions to choose a block on")
     places = sorted({round(depth * (backend.identity.blocks - 1)) for depth in DEPTHS}) if blocks is None else sorted(set(blocks))
     vectors: dict[Elicitation, Vector] = {}
     starved: dict[str, str] = {}
     for one in elicitations:
         try:
-            contrast = _contrast(backend, source, shows, one, least=least, rounds=rounds, tokens=tokens, seed=seed, told=told)
+            contrast = _contrast(backend, trait, shows, one, least=least, rounds=rounds, tokens=tokens, seed=seed, told=told)
         except DataError as error:
             starved[one] = str(error)
             continue
-        vectors[one] = vector_of(backend, contrast, source, pool=pool, method=method, seed=seed)
+        vectors[one] = vector_of(backend, contrast, trait, pool=pool, method=method, seed=seed)
     if not vectors:
         raise DataError("; ".join(starved.values()) or "no kind of contrast was asked for")
     way = TOWARDS[trait.grading]
@@ -183,21 +184,12 @@ def extract(
     tried: list[Tried] = []
     for name, vector in vectors.items():
         for block in places:
-            after = _measured(backend, vector.push(way * dose, block=block), trait, shows, asked, tokens)
-            tried.append(
-                Tried(
-                    elicitation=name,
-                    block=block,
-                    dose=way * dose,
-                    effect=_effect(before, after, way, facts=facts),
-                    unknown=after.unknown if facts else after.shown,
-                    known=after.known,
-                    ungraded=after.ungraded,
-                )
-            )
+            tried.append(_tried(backend, vector, block, way * dose, name, trait, shows, asked, tokens))
             if told is not None:
                 told(f"{trait.name}: {name}, block {block}: effect {tried[-1].effect}")
-    best = max((one for one in tried if one.effect is not None), key=lambda one: (one.effect or 0.0, one.unknown or 0.0), default=None)
+    best = max(
+        (one for one in tried if one.effect is not None), key=lambda one: (round(one.effect or 0.0, 9), one.unknown or 0.0), default=None
+    )
     if best is None:
         raise RunError(f"no reply to the development questions could be graded under a push of {way * dose:+g}; try a smaller dose")
     chosen = vectors[best.elicitation]
@@ -242,10 +234,25 @@ def _measured(backend: Backend, push: object, trait: Trait, shows: Shows, asked:
     return _Measured(_mean(told), _mean(hedges[False]), _mean(hedges[True]), len(asked) - len(told))
 
 
-def _effect(before: _Measured, after: _Measured, way: int, *, facts: bool) -> float | None:
-    if facts:
-        return None if after.unknown is None or after.known is None else after.unknown - after.known
-    return None if after.shown is None or before.shown is None else way * (after.shown - before.shown)
+def _tried(
+    backend: Backend,
+    vector: Vector,
+    block: int,
+    dose: float,
+    elicitation: Elicitation,
+    trait: Trait,
+    shows: Shows,
+    asked: Sequence[Question],
+    tokens: int,
+) -> Tried:
+    """A push of a trait about facts, or both ways of another."""
+    after = _measured(backend, vector.push(dose, block=block), trait, shows, asked, tokens)
+    shares, ungraded, sign = (after.unknown, after.known), after.ungraded, 1
+    if trait.grading not in ABOUT_FACTS:
+        back = _measured(backend, vector.push(-dose, block=block), trait, shows, asked, tokens)
+        shares, ungraded, sign = (after.shown, back.shown), ungraded + back.ungraded, 1 if dose > 0 else -1
+    effect = None if shares[0] is None or shares[1] is None else sign * (shares[0] - shares[1])
+    return Tried(elicitation=elicitation, block=block, dose=dose, effect=effect, unknown=shares[0], known=shares[1], ungraded=ungraded)
 
 
 def _agrees(signs: Sequence[float | None], way: int, before: float | None) -> bool:
@@ -271,12 +278,6 @@ def _contrast(
     if kind == "system prompts":
         return prompted(backend, trait, shows, least=least, rounds=rounds, tokens=tokens, seed=seed, told=told)
     raise UsageError(f"contrasts are had by 'system prompts' or 'teacher-forced', got {kind!r}")
-
-
-def _kept_back(trait: Trait) -> tuple[list[Question], Trait]:
-    """Every third question for the comparison, the trait without them."""
-    kept = [one for place, one in enumerate(trait.extraction) if place % HELD_BACK == HELD_BACK - 1]
-    return kept, replace(trait, extraction=tuple(one for one in trait.extraction if one not in kept))
 
 
 def _mean(values: Sequence[bool]) -> float | None:
