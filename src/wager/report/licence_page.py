@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from html import escape
-from importlib.resources import files
-from string import Template
+from typing import TYPE_CHECKING
 
-from wager.errors import MissingExtraError
-from wager.files import replacing
+from wager.report.page_file import write_sections
 from wager.steering.licence_results import Example, Licence
+
+if TYPE_CHECKING:
+    from wager.report.sections import Draw
 
 __all__ = ["write_licence_page"]
 
@@ -30,30 +30,10 @@ def write_licence_page(
         MissingExtraError: Altair or vl-convert is not installed.
         OutputError: the file cannot be written.
     """
-    try:
-        from wager.report.embed import policy, vega_bundle
-        from wager.report.figures import Figures
+
+    def sections(draw: Draw) -> str:
         from wager.report.licence_sections import licence_sections
-    except ModuleNotFoundError as error:
-        if error.name not in ("altair", "vl_convert"):
-            raise
-        raise MissingExtraError("altair", "report", "the page of a licence") from error
-    figures = Figures()
-    body = licence_sections(licence, examples, command, figures.draw)
-    bundle, charts = vega_bundle(), _text("charts.js")
-    page = Template(_text("theory_page.html")).substitute(
-        policy=escape(policy([bundle, charts])),
-        title=escape(f"Licence: {licence.trait[:200]} · wager"),
-        style=_text("page.css") + _text("theory_page.css"),
-        sections=body,
-        data="\n".join(figures.data),
-        bundle=bundle,
-        charts=charts,
-    )
-    with replacing(path) as part:
-        # A half of a surrogate pair can come in with a reply; it has no UTF-8 form.
-        part.write_text(page, encoding="utf-8", errors="xmlcharrefreplace")
 
+        return licence_sections(licence, examples, command, draw)
 
-def _text(name: str) -> str:
-    return (files("wager.report") / name).read_text(encoding="utf-8")
+    write_sections(path, f"Licence: {licence.trait[:200]}", sections, what="the page of a licence")

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from html import escape
-from importlib.resources import files
-from string import Template
 from typing import TYPE_CHECKING, Any
 
 from wager.errors import DataError, MissingExtraError
-from wager.files import replacing
+from wager.report.page_file import write_sections
 from wager.report.picture import check_suffix, write_picture
 from wager.theory.results import Floor, ReductionStudy, TrainedFloor
 
@@ -18,6 +15,8 @@ if TYPE_CHECKING:
     from wager.report.sections import Draw
 
 __all__ = ["save_floor_picture", "save_trained_picture", "write_floor_page", "write_reduction_page", "write_trained_page"]
+
+PAGE = "the page of the floor"
 
 
 def write_floor_page(path: str | os.PathLike[str], floor: Floor, *, command: str | None = None) -> None:
@@ -38,7 +37,7 @@ def write_floor_page(path: str | os.PathLike[str], floor: Floor, *, command: str
 
         return floor_sections(floor, command, draw)
 
-    _write(path, f"The floor of {floor.source}", sections)
+    write_sections(path, f"The floor of {floor.source}", sections, what=PAGE)
 
 
 def write_reduction_page(path: str | os.PathLike[str], study: ReductionStudy, *, command: str | None = None) -> None:
@@ -49,7 +48,7 @@ def write_reduction_page(path: str | os.PathLike[str], study: ReductionStudy, *,
 
         return reduction_sections(study, command, draw)
 
-    _write(path, f"Is it valid? {study.questions}", sections)
+    write_sections(path, f"Is it valid? {study.questions}", sections, what=PAGE)
 
 
 def write_trained_page(path: str | os.PathLike[str], floor: TrainedFloor, *, command: str | None = None) -> None:
@@ -60,36 +59,7 @@ def write_trained_page(path: str | os.PathLike[str], floor: TrainedFloor, *, com
 
         return trained_sections(floor, command, draw)
 
-    _write(path, "The floor, seen in training", sections)
-
-
-def _write(path: str | os.PathLike[str], title: str, sections: Callable[[Draw], str]) -> None:
-    try:
-        from wager.report.embed import policy, vega_bundle
-        from wager.report.figures import Figures
-    except ModuleNotFoundError as error:
-        if error.name not in ("altair", "vl_convert"):
-            raise
-        raise MissingExtraError("altair", "report", "the page of the floor") from error
-    figures = Figures()
-    body = sections(figures.draw)
-    bundle, charts = vega_bundle(), _text("charts.js")
-    page = Template(_text("theory_page.html")).substitute(
-        policy=escape(policy([bundle, charts])),
-        title=escape(f"{title[:200]} · wager"),
-        style=_text("page.css") + _text("theory_page.css"),
-        sections=body,
-        data="\n".join(figures.data),
-        bundle=bundle,
-        charts=charts,
-    )
-    with replacing(path) as part:
-        # A half of a surrogate pair can come in with a file's name; it has no UTF-8 form.
-        part.write_text(page, encoding="utf-8", errors="xmlcharrefreplace")
-
-
-def _text(name: str) -> str:
-    return (files("wager.report") / name).read_text(encoding="utf-8")
+    write_sections(path, "The floor, seen in training", sections, what=PAGE)
 
 
 def save_floor_picture(path: str | os.PathLike[str], floor: Floor) -> None:
