@@ -15,7 +15,7 @@ from wager.steering.backend import Able, Chat, ModelIdentity, Pool, Push, Reply,
 from wager.steering.contrast import prompted, teacher_forced
 from wager.steering.directions import random_like
 from wager.steering.expression import shows
-from wager.steering.extract import extract
+from wager.steering.extract import extract, vector_of
 from wager.steering.licensing import license_dial
 from wager.steering.plan import Move, Plan, answered
 from wager.steering.probe import fit_probe
@@ -161,6 +161,33 @@ def test_the_block_that_moves_replies_is_chosen(kind: str) -> None:
 def test_a_direction_that_works_the_wrong_way_stops_the_run_with_its_figures() -> None:
     with pytest.raises(RunError, match=r"pushed down 1.00 of the development replies show it, unpushed 1.00, pushed up 0.50"):
         extract(Toy(backwards=True), TRAIT, shows, development=DEVELOPMENT, elicitations=("teacher-forced",), blocks=[GOOD])
+
+
+def test_before_the_reply_it_is_the_instruction_that_differs() -> None:
+    read: list[list[Chat]] = []
+
+    class Told(Toy):
+        def read(self, chats: Sequence[Chat], replies: Sequence[str] | None = None, **named: object) -> np.ndarray:
+            assert replies is None
+            read.append(list(chats))
+            sign = np.asarray([1 if "invent" in chat[0]["content"] else -1 for chat in chats], dtype=np.float32)
+            return super().read(chats, None, **named) + sign[:, None, None] * np.eye(WIDTH, dtype=np.float32)[0]  # type: ignore[arg-type]
+
+    found = vector_of(Told(), prompted(Toy(), TRAIT, shows, least=5), TRAIT, pool="prompt_last")  # type: ignore[arg-type]
+    assert [{chat[0]["role"] for chat in side} for side in read] == [{"system"}, {"system"}]
+    assert found.directions[GOOD][0] == pytest.approx(2)
+    with pytest.raises(DataError, match="take system prompts"):
+        vector_of(Toy(), teacher_forced(TRAIT), TRAIT, pool="prompt_last")  # type: ignore[arg-type]
+
+
+def test_the_component_is_of_pairs_of_replies_to_the_same_question() -> None:
+    whole = prompted(Toy(), TRAIT, shows, least=5)
+    shuffled = replace(whole, negative=whole.negative[::-1][:-3])
+    for method in ("pca", "paired mean difference"):
+        one, other = (vector_of(Toy(), each, TRAIT, method=method) for each in (replace(whole, negative=whole.negative[3:]), shuffled))  # type: ignore[arg-type]
+        assert one.directions[GOOD] == pytest.approx(other.directions[GOOD], abs=1e-6)
+        assert abs(one.directions[GOOD][0]) > 10 * np.abs(one.directions[GOOD][1:]).max()  # what the questions are about has cancelled
+        assert one.card.method == method
 
 
 def test_a_trait_that_always_shows_is_compared_by_what_turning_back_takes_away() -> None:

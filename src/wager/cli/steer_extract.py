@@ -53,7 +53,12 @@ def add_parsers(verbs: Any) -> None:  # Any: argparse names its subparsers' type
     add_model(parser)
     add("-o", "--out", metavar="FILE", type=Path, required=True, help="the vector, as .safetensors, .gguf or .pt")
     add("--elicit", choices=list(CONTRASTS), default="both", help="kinds of contrast to try; default both")
-    add("--method", choices=("mean-difference", "pca"), default="mean-difference", help="default mean-difference")
+    add(
+        "--method",
+        choices=("mean-difference", "paired-mean-difference", "pca"),
+        default="mean-difference",
+        help="default mean-difference; paired: each question weighs the same",
+    )
     add("--pool", choices=POOLS, default="reply_mean", help="which activations are compared; default reply_mean")
     add("--blocks", metavar="A-B", help="blocks to try, such as 12-18 or 12,15,18; default five around the middle")
     add("--dose", metavar="D", type=float, help="strength of the push they are compared at, relative to the activations; default 0.4")
@@ -101,7 +106,7 @@ def run(options: argparse.Namespace) -> int:
             elicitations=kinds,
             blocks=blocks_of(options.blocks, backend),
             dose=DOSE if options.dose is None else options.dose,
-            method="pca" if options.method == "pca" else "mean difference",
+            method=options.method.replace("-", " "),
             pool=options.pool,
             rounds=options.rounds,
             tokens=options.tokens,

@@ -39,6 +39,13 @@ class Example:
     reply: str
     phrasing: str
     """The question's template, or the question itself."""
+    instruction: str | None = None
+    """Under which it was given; no part of ``chat``."""
+
+    @property
+    def asked(self) -> Chat:
+        """The chat with its instruction, as the model was asked."""
+        return [{"role": "system", "content": self.instruction}, *self.chat] if self.instruction is not None else self.chat
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +99,7 @@ def prompted(
                     counts["ungraded"] += 1
                 else:
                     sides[verdict].append(
-                        Example([{"role": "user", "content": question.text}], reply.text, question.phrasing or question.text)
+                        Example([{"role": "user", "content": question.text}], reply.text, question.phrasing or question.text, instruction)
                     )
         if told is not None:
             told(f"{trait.name}: {len(sides[True])} replies show it, {len(sides[False])} do not, {counts['ungraded']} ungraded")

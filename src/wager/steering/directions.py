@@ -105,15 +105,20 @@ def paired_mean_difference(
     return np.asarray(paired_differences(pos, neg, pos_items, neg_items).mean(axis=0), dtype=np.float32)
 
 
-def pca_uncentred(pos: ArrayLike, neg: ArrayLike) -> Floats:
-    """First right singular vector of the paired differences, not centred, shapes (N, L, D) twice to (L, D).
+def pca_uncentred(
+    pos: ArrayLike,
+    neg: ArrayLike,
+    pos_items: Sequence[Hashable] | ArrayLike | None = None,
+    neg_items: Sequence[Hashable] | ArrayLike | None = None,
+) -> Floats:
+    """First right singular vector of the paired differences (`paired_differences`), not centred, shapes (N, L, D) and (M, L, D) to (L, D).
 
     The sign is that of the mean difference, and the length the mean of the differences along it, so that it is in the same units.
 
     Raises:
         DataError: the mean difference has no part along it: its sign would be chance.
     """
-    differences = paired_differences(pos, neg)
+    differences = paired_differences(pos, neg, pos_items, neg_items)
     made = np.empty(differences.shape[1:])
     for at in range(differences.shape[1]):
         first = np.linalg.svd(differences[:, at], full_matrices=False)[2][0]

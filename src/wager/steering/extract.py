@@ -21,7 +21,7 @@ import numpy as np
 from wager.errors import DataError, RunError, UsageError
 from wager.steering.backend import Backend, Floats, Pool
 from wager.steering.contrast import LEAST, Contrast, Shows, prompted, teacher_forced
-from wager.steering.directions import mean_difference, pca_uncentred, split_half
+from wager.steering.directions import mean_difference, paired_mean_difference, pca_uncentred, split_half
 from wager.steering.hedging import broken, hedged
 from wager.steering.trait import Grading, Question, Trait
 from wager.steering.vector import Card, Elicitation, Vector
@@ -30,6 +30,9 @@ __all__ = ["DEPTHS", "DOSE", "TOWARDS", "Extraction", "Tried", "extract", "vecto
 
 DEPTHS = (0.4, 0.47, 0.54, 0.6, 0.67)
 """Relative depths of the blocks that are tried. Outside of these a push was weak in every trial."""
+
+Separation = Literal["mean difference", "paired mean difference", "pca"]
+"""How a direction is made of two sets of activations."""
 
 DOSE = 0.4
 """The dose at which blocks are compared: strong enough to move replies, below where the models tried broke."""
@@ -84,7 +87,7 @@ def vector_of(
     trait: Trait,
     *,
     pool: Pool = "reply_mean",
-    method: Literal["mean difference", "pca"] = "mean difference",
+    method: Separation = "mean difference",
     seed: int = 0,
 ) -> Vector:
     """The direction of a contrast at every block, with its stability and the length of the activations.
@@ -93,17 +96,28 @@ def vector_of(
         backend: reads the replies.
         contrast: both sides.
         trait: its name and file go on the card.
-        pool: ``reply_mean``, or ``prompt_last`` / ``reply_last``.
-        method: the difference of means, or the first uncentred principal component of paired differences.
+        pool: ``reply_mean``, ``reply_last``, or ``prompt_last``: the last token of the prompt with its instruction.
+        method: the difference of means; of the questions' own differences, so that each weighs the same and one with replies of one side
+            only does not count; or the first uncentred principal component of these.
         seed: of the halvings.
+
+    Raises:
+        DataError: the sides do not differ there: teacher-forced replies before the reply, or no question has replies of both sides.
     """
+    if pool == "prompt_last" and contrast.elicitation == "teacher-forced":
+        raise DataError("before the reply both sides of teacher-forced replies are the same; take system prompts (--elicit prompts)")
+    both = (contrast.positive, contrast.negative)
     sides = [
-        backend.read([one.chat for one in side], [one.reply for one in side], pool=pool) for side in (contrast.positive, contrast.negative)
+        backend.read([one.asked for one in side], pool=pool)
+        if pool == "prompt_last"
+        else backend.read([one.chat for one in side], [one.reply for one in side], pool=pool)
+        for side in both
     ]
-    groups = tuple([one.chat[-1]["content"] for one in side] for side in (contrast.positive, contrast.negative))
+    groups = tuple([one.chat[-1]["content"] for one in side] for side in both)
     if method == "pca":
-        paired = min(map(len, sides))
-        found: Floats = pca_uncentred(sides[0][:paired], sides[1][:paired])
+        found: Floats = pca_uncentred(*sides, *groups)
+    elif method == "paired mean difference":
+        found = paired_mean_difference(*sides, *groups)
     else:
         found = mean_difference(*sides)
     lengths = np.median(np.linalg.norm(sides[0], axis=2), axis=0)
@@ -132,7 +146,7 @@ def extract(
     elicitations: Sequence[Elicitation] = ("teacher-forced", "system prompts"),
     blocks: Sequence[int] | None = None,
     dose: float = DOSE,
-    method: Literal["mean difference", "pca"] = "mean difference",
+    method: Separation = "mean difference",
     pool: Pool = "reply_mean",
     least: int = LEAST,
     rounds: int = 4,
@@ -173,10 +187,9 @@ def extract(
     for one in elicitations:
         try:
             contrast = _contrast(backend, trait, shows, one, least=least, rounds=rounds, tokens=tokens, seed=seed, told=told)
+            vectors[one] = vector_of(backend, contrast, trait, pool=pool, method=method, seed=seed)
         except DataError as error:
             starved[one] = str(error)
-            continue
-        vectors[one] = vector_of(backend, contrast, trait, pool=pool, method=method, seed=seed)
     if not vectors:
         raise DataError("; ".join(starved.values()) or "no kind of contrast was asked for")
     way = TOWARDS[trait.grading]
@@ -191,10 +204,11 @@ def extract(
         (one for one in tried if one.effect is not None), key=lambda one: (round(one.effect or 0.0, 9), one.unknown or 0.0), default=None
     )
     if best is None:
-        raise RunError(f"no reply to the development questions could be graded under a push of {way * dose:+g}; try a smaller dose")
+        why = "; nor were the replies without a push: see to the judge" if before.shown is None else "; try a smaller dose"
+        raise RunError(f"no reply to the development questions could be graded under a push of {way * dose:+g}{why}")
     chosen = vectors[best.elicitation]
     signs = tuple(_measured(backend, chosen.push(sign * dose, block=best.block), trait, shows, asked, tokens).shown for sign in (-1, 1))
-    if None in signs or not _agrees(signs, way, before.shown):
+    if None in signs or not _agrees(signs, way, before.shown, 1 / len(asked)):
         down, up = map(_share, signs)
         raise RunError(
             f"the direction of {trait.name!r} disagrees with what the model does: pushed down {down} of the development replies show it, "
@@ -255,10 +269,11 @@ def _tried(
     return Tried(elicitation=elicitation, block=block, dose=dose, effect=effect, unknown=shares[0], known=shares[1], ungraded=ungraded)
 
 
-def _agrees(signs: Sequence[float | None], way: int, before: float | None) -> bool:
-    """Whether the push in the direction of use moves the share that shows the trait that way, against both the other sign and none."""
-    down, up = (one or 0.0 for one in signs)
-    return up > down and (before is None or (up >= before if way > 0 else down <= before))
+def _agrees(signs: Sequence[float | None], way: int, before: float | None, one: float) -> bool:
+    """Whether the push in the direction of use moves the share that shows the trait that way, against the other sign, and is not worse
+    than no push by more than one question's share (replies that cannot be graded move a share by less than that)."""
+    down, up = (share or 0.0 for share in signs)
+    return up > down and (before is None or (up >= before - one if way > 0 else down <= before + one))
 
 
 def _contrast(

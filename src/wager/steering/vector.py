@@ -18,7 +18,7 @@ from wager.steering.backend import Floats, ModelIdentity, Pool, Positions, Push,
 
 __all__ = ["Card", "Elicitation", "Method", "Vector"]
 
-Method = Literal["mean difference", "pca", "combination", "imported"]
+Method = Literal["mean difference", "paired mean difference", "pca", "combination", "imported"]
 Elicitation = Literal["system prompts", "teacher-forced", "combination", "imported"]
 
 
