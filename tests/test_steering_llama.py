@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,10 +13,11 @@ import pytest
 from conftest import absent
 from wager.errors import DataError, ModelError, UsageError
 from wager.models.weights import GGUF_SHA256, embedded_weights
-from wager.steering import llama_library
-from wager.steering.backend import Backend, Push, Watch
+from wager.steering import llama, llama_library
+from wager.steering.backend import Backend, Pool, Push, Watch
 from wager.steering.chat_template import ChatTemplate
 from wager.steering.llama import LlamaSteering
+from wager.steering.llama_context import Context
 from wager.steering.llama_library import Library, library
 
 if TYPE_CHECKING:
@@ -182,6 +183,108 @@ def test_a_build_whose_vectors_do_nothing_is_refused(model: LlamaSteering, monke
     monkeypatch.setattr(type(model._writing()), "set_push", lambda self, deltas, **rest: None)
     with pytest.raises(ModelError, match="a vector changes nothing"):
         model._test()
+
+
+@pytest.fixture(scope="module")
+def called() -> Iterator[LlamaSteering]:
+    """The same model by a library that has no layer inputs."""
+    path = Path(str(library()._library._name))
+    with pytest.MonkeyPatch.context() as patch:
+        absent_symbols = {name: (f"{symbol}_", *rest) for name, (symbol, *rest) in llama_library.LAYER_INPUTS.items()}
+        patch.setattr(llama_library, "LAYER_INPUTS", absent_symbols)
+        without = Library(path, build="a build without them")
+        patch.setattr(llama, "library", lambda: without)
+        made = LlamaSteering(embedded_weights(), name="embedded", context=256, sequences=4)
+    yield made
+    made.close()
+
+
+def test_layer_inputs_are_used_where_the_library_has_them_and_the_callback_elsewhere(model: LlamaSteering, called: LlamaSteering) -> None:
+    assert model.capture == "layer inputs"
+    assert called.capture == "callback"
+    assert model._reading([0, 28])._capture == "layer inputs"
+    assert model._reading([0, 29])._capture == "callback"  # the last block's output is no layer's input
+    assert called._reading([0, 28])._capture == "callback"
+
+
+def test_both_ways_give_the_same_activations(model: LlamaSteering, called: LlamaSteering, unit: np.ndarray) -> None:
+    tokens = {row: model._tokens(text) for row, text in enumerate([*QUESTIONS, "It"])}
+    assert len({len(one) for one in tokens.values()}) > 2
+    blocks = [28, 0, BLOCK, BLOCK + 1]
+    for push in ({}, {BLOCK: 40 * unit}):
+        found: list[np.ndarray] = []
+        for one in (model, called):
+            context = one._reading(blocks)
+            found.append(context.traced(tokens, blocks, push=push))
+            # a prompt that is read while only its last token has logits: all of its rows all the same
+            context.clear()
+            context.watch([Watch("at", BLOCK, unit)])
+            context.feed(tokens, push=push)
+            found.append(context.watched)
+            context.clear()
+        layers, prompts, theirs, their_prompts = found
+        assert layers.shape == (4, sum(map(len, tokens.values())) + 4, 576)
+        assert prompts.shape == (1, sum(map(len, tokens.values())))
+        assert layers == pytest.approx(theirs, abs=0.01)  # bit for bit, where llama.cpp computes both graphs alike
+        assert prompts == pytest.approx(their_prompts, abs=0.01)
+        assert np.abs(layers[2, 0] - layers[2, 1]).max() > 1  # neither tokens nor blocks are all one
+        assert np.abs(layers[2] - layers[3]).max() > 1
+
+
+def test_both_ways_watch_and_read_alike(model: LlamaSteering, called: LlamaSteering, unit: np.ndarray) -> None:
+    chats = user(*QUESTIONS)
+    for one in (model, called):
+        one._read.clear()  # a prompt that was read in another batch is another one in its last bits
+    for blocks in ([4, BLOCK], [BLOCK, 28], [BLOCK, 29]):  # one after the other: what is kept changes with what is watched
+        watches = [Watch(str(block), block, unit) for block in blocks]
+        for pushes in (None, [Push({BLOCK: 40 * unit}, "all"), None, Push({BLOCK: 40 * unit})]):
+            both = [one.generate(chats, watches=watches, pushes=pushes, tokens=3) for one in (model, called)]
+            for mine, theirs in zip(*both, strict=True):
+                assert mine.text == theirs.text
+                for block in map(str, blocks):
+                    assert mine.watched[block] == pytest.approx(theirs.watched[block], abs=0.01)
+                    assert len(mine.watched[block]) == len(mine.tokens) + 1
+    pools: dict[Pool, list[str] | None] = {"prompt_last": None, "reply_mean": ["It is Paris.", "I don't know.", "Blue, I think."]}
+    for pool, replies in pools.items():
+        mine_read, their_read = (one.read(chats, replies, pool=pool, blocks=[0, 28, 12]) for one in (model, called))
+        assert mine_read == pytest.approx(their_read, abs=0.01)
+        every = model.read(chats, replies, pool=pool)  # with the last block among them
+        assert every[:, [0, 28, 12]] == pytest.approx(their_read, abs=0.01)
+    for mine_message, their_message in zip(*(one.read_message(chats, blocks=[12, 20]) for one in (model, called)), strict=True):
+        assert mine_message.activations == pytest.approx(their_message.activations, abs=0.01)
+
+
+def test_layer_inputs_that_are_something_else_are_not_used(model: LlamaSteering, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert model.capture == "layer inputs"
+    take = Context._take
+    changes: list[Callable[[np.ndarray], np.ndarray]] = [
+        lambda rows: rows[::-1],
+        lambda rows: 1.02 * rows,
+        lambda rows: np.roll(rows, 1, axis=1),
+    ]
+    for changed in changes:
+
+        def other(self: Context, count: int, changed: Callable[[np.ndarray], np.ndarray] = changed) -> None:
+            take(self, count)
+            self._captured = {block: changed(values) for block, values in self._captured.items()}
+
+        monkeypatch.setattr(Context, "_take", other)
+        monkeypatch.delitem(model.__dict__, "capture")  # what was found out
+        assert model.capture == "callback"
+    monkeypatch.setattr(Context, "_take", take)
+    monkeypatch.delitem(model.__dict__, "capture")
+    assert model.capture == "layer inputs"
+    monkeypatch.setattr(llama, "LAYERED", frozenset({"qwen3"}))  # asked for layers that its graph does not name, llama.cpp ends the process
+    monkeypatch.delitem(model.__dict__, "capture")
+    assert model.capture == "callback"
+
+
+def test_the_last_block_is_refused_as_a_layer_input(model: LlamaSteering) -> None:
+    context = model._reading([BLOCK])
+    with pytest.raises(UsageError, match="last block, 29, is no layer's input"):
+        context.captured(model._tokens("It is"), [29])
+    with pytest.raises(UsageError, match="blocks 0 to 29, got -1"):
+        model.generate(user(QUESTIONS[0]), watches=[Watch("below", -1, np.ones(576, dtype=np.float32))])
 
 
 def test_a_template_reads_messages_and_nothing_else() -> None:

@@ -1,13 +1,14 @@
-"""Steering a GGUF model by llama.cpp, without PyTorch: activations are read through its evaluation callback, pushes are control vectors.
+"""Steering a GGUF model by llama.cpp, without PyTorch: activations are read as layers' inputs or by a callback, pushes are control vectors.
 
 A control vector belongs to a whole context, so the rows of one decode share their push: requests are grouped by push and run one group
-after the other, each group as a batch of sequences. Block 0 cannot be pushed: llama.cpp applies control vectors from block 1 on. Reading
-costs a call into Python for every tensor of the graph, so a context that only writes is made without it.
+after the other, each group as a batch of sequences. Block 0 cannot be pushed: llama.cpp applies control vectors from block 1 on.
+Reading has contexts of its own (`wager.steering.llama_context`), so a request that only writes does not pay for it.
 """
 
 from __future__ import annotations
 
 import ctypes
+import functools
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +36,8 @@ from wager.steering.backend import (
     token_digest,
 )
 from wager.steering.chat_template import ChatTemplate
-from wager.steering.llama_library import EVALUATED, TESTED, Batch, Library, library, view
+from wager.steering.llama_context import Capture, Context
+from wager.steering.llama_library import TESTED, Library, library
 
 __all__ = ["LlamaSteering", "Stop"]
 
@@ -48,8 +50,11 @@ SEQUENCES = 16
 KEPT = 256 << 20
 """Bytes of prompts that were read and are kept, oldest first out: about 300 short ones of the embedded model."""
 
-OUTPUT = b"l_out-"
-"""llama.cpp's name of a block's output, control vector included."""
+LAYERED = frozenset({"llama", "qwen3", "qwen3moe", "gemma4", "gpt-oss"})
+"""Architectures whose layers' inputs llama.cpp keeps when asked; asked for those of another one, it ends the process."""
+
+APART = 0.01
+"""How far two readings of an activation may be from each other, relative to its length: a cosine above 0.9999, and no other scale."""
 
 
 class LlamaSteering:
@@ -95,17 +100,15 @@ class LlamaSteering:
         )
         self._ends = np.array([self._library.llama_vocab_is_eog(self._vocabulary, token) for token in range(count)])
         self._template = ChatTemplate(self._library.llama_model_chat_template(self._model, None), name=name, special=self._special(texts))
-        self._writer: _Context | None = None
-        self._reader: _Context | None = None
+        self._contexts: dict[Capture | None, Context] = {}
         self._read: OrderedDict[tuple[int, ...], bytes] = OrderedDict()
         self._test()
 
     def close(self) -> None:
         """Frees the model and its contexts."""
-        for one in (self._writer, self._reader):
-            if one is not None:
-                one.close()
-        self._writer = self._reader = None
+        for one in self._contexts.values():
+            one.close()
+        self._contexts = {}
         if self._model:
             self._library.llama_model_free(self._model)
         self._model = None
@@ -120,7 +123,7 @@ class LlamaSteering:
         if replies is not None and len(replies) != len(chats):
             raise UsageError(f"{len(chats)} chats take one reply each, got {len(replies)}")
         found = np.empty((len(chats), len(wanted), self.identity.width), dtype=np.float32)
-        context = self._reading()
+        context = self._reading(wanted)
         for at, chat in enumerate(chats):
             prompt = self._prompt(chat)
             reply = [] if pool == "prompt_last" or replies is None else self._tokens(replies[at])
@@ -138,7 +141,7 @@ class LlamaSteering:
     def read_message(self, chats: Sequence[Chat], *, blocks: Sequence[int] | None = None) -> list[MessageTokens]:
         """As `wager.steering.backend.Backend.read_message`."""
         wanted = tuple(range(self.identity.blocks) if blocks is None else [check_block(one, self.identity) for one in blocks])
-        context = self._reading()
+        context = self._reading(wanted)
         found = []
         for chat in chats:
             prompt = self._prompt(chat)
@@ -186,6 +189,8 @@ class LlamaSteering:
         """As `wager.steering.backend.Backend.generate`; ``stop`` is asked after each token of a reply, and True ends that reply there."""
         if tokens < 1 or temperature < 0:
             raise UsageError(f"a reply has at least 1 token and a temperature of 0 or more, got {tokens} and {temperature}")
+        for one in watches:
+            check_block(one.block, self.identity)
         each = [checked_push(one, self.identity) for one in one_each(pushes, len(chats))]
         prompts = [[*self._prompt(chat), *(self._tokens(prefixes[at]) if prefixes else [])] for at, chat in enumerate(chats)]
         for prompt in prompts:
@@ -217,7 +222,7 @@ class LlamaSteering:
         stop: Stop | None,
     ) -> dict[int, Reply]:
         """A batch of replies that share a push."""
-        context = self._reading() if watches else self._writing()
+        context = self._reading([one.block for one in watches]) if watches else self._writing()
         context.clear()
         draws = {at: np.random.default_rng((seed, at)) for at in rows}
         written: dict[int, list[int]] = {at: [] for at in rows}
@@ -267,7 +272,7 @@ class LlamaSteering:
             for at in rows
         }
 
-    def _prompted(self, context: _Context, prompts: Mapping[int, list[int]], push: Mapping[int, Floats]) -> None:
+    def _prompted(self, context: Context, prompts: Mapping[int, list[int]], push: Mapping[int, Floats]) -> None:
         """Has the prompts read, each into its sequence. What was read without a push is kept: another dose asks the same questions."""
         if push:
             context.feed(prompts, push=push)
@@ -280,7 +285,8 @@ class LlamaSteering:
             else:
                 self._read.move_to_end(tuple(prompt))
                 context.restore(sequence, kept, len(prompt))
-        context.feed(unread, push={})
+        if unread:  # else nothing is fed, and a control vector that is on for the reply need not be taken off for the prompt
+            context.feed(unread, push={})
         for sequence, prompt in unread.items():
             self._keep(prompt, context.state(sequence))
 
@@ -327,15 +333,50 @@ class LlamaSteering:
         ends = {"bos_token": self._library.llama_vocab_bos(self._vocabulary), "eos_token": self._library.llama_vocab_eos(self._vocabulary)}
         return {name: texts[token].decode(errors="replace") if token >= 0 else "" for name, token in ends.items()}
 
-    def _writing(self) -> _Context:
-        if self._writer is None:
-            self._writer = _Context(self, capture=False)
-        return self._writer
+    @functools.cached_property
+    def capture(self) -> Capture:
+        """How activations are read: as layers' inputs where this build gives them and they are what the callback gives, else by the
+        callback, which is slower. Found out when something is first read or watched. The last block always takes the callback."""
+        if not self._library.layer_inputs or self.identity.architecture not in LAYERED or self.identity.blocks < 3:
+            return "callback"
+        return "layer inputs" if self._alike() else "callback"
 
-    def _reading(self) -> _Context:
-        if self._reader is None:
-            self._reader = _Context(self, capture=True)
-        return self._reader
+    def _alike(self) -> bool:
+        """Whether both ways give the same activations: of three sequences in a batch, and of a pushed token after each."""
+        last = self.identity.blocks - 1
+        blocks = sorted({0, last // 2, last - 1})
+        texts = ("The capital of France is", "It", "One, two, three")
+        tokens = {sequence: self._tokens(text) for sequence, text in enumerate(texts)}
+        push = {max(1, last // 2): np.full(self.identity.width, 10.0 * self.identity.width**-0.5, dtype=np.float32)}
+        ways: tuple[Capture, ...] = ("layer inputs", "callback")
+        found = []
+        for way in ways:
+            context = self._made(way, tokens=64, sequences=len(texts))
+            try:
+                found.append(context.traced(tokens, blocks, push=push).astype(np.float64))
+            finally:
+                context.close()
+        mine, theirs = found
+        return bool((np.linalg.norm(mine - theirs, axis=2) <= APART * np.linalg.norm(theirs, axis=2)).all())
+
+    def _made(self, capture: Capture | None, *, tokens: int, sequences: int) -> Context:
+        return Context(
+            self._library, self._model, self.identity, tokens=tokens, sequences=sequences, threads=self._threads, capture=capture
+        )
+
+    def _kept(self, capture: Capture | None) -> Context:
+        """The context of a kind, made when it is first needed."""
+        if capture not in self._contexts:
+            self._contexts[capture] = self._made(capture, tokens=self._context, sequences=self._sequences)
+        return self._contexts[capture]
+
+    def _writing(self) -> Context:
+        return self._kept(None)
+
+    def _reading(self, blocks: Sequence[int]) -> Context:
+        """Of a kind that gives these blocks."""
+        last = self.identity.blocks - 1
+        return self._kept(self.capture if max(blocks, default=0) < last else "callback")
 
     def _test(self) -> None:
         """Whether a control vector does what it should in this build: zero changes nothing, one block's vector changes what follows, and
@@ -369,148 +410,6 @@ class LlamaSteering:
         )
         if wrong:
             raise ModelError(f"{self._library.build} is not a build that wager can steer ({wrong}); install xllamacpp{TESTED}")
-
-
-class _Context:
-    """A llama.cpp context: sequences, a control vector, and if asked for the activations of blocks."""
-
-    def __init__(self, owner: LlamaSteering, *, capture: bool) -> None:
-        self._library, self._identity = owner._library, owner.identity
-        self._most = owner._sequences
-        self._batch_size = max(512, self._most)
-        self._wanted: dict[bytes, int] = {}
-        self._units: list[NDArray[np.float64]] = []
-        self._captured: dict[int, Floats] = {}
-        self._watches: tuple[Watch, ...] = ()
-        self._callback = EVALUATED(self._evaluated)
-        options: dict[str, float] = {
-            "n_ctx": owner._context * self._most,
-            "n_batch": self._batch_size,
-            "n_ubatch": self._batch_size,
-            "n_seq_max": self._most,
-            "n_threads": owner._threads,
-            "n_threads_batch": owner._threads,
-            "no_perf": True,
-            "kv_unified": True,  # else llama.cpp takes the sequences one after the other, and a batch saves nothing
-        }
-        if capture:
-            options["cb_eval"] = ctypes.cast(self._callback, ctypes.c_void_p).value or 0
-        self._pointer = self._library.llama_init_from_model(owner._model, self._library.context_parameters(**options))
-        if not self._pointer:
-            raise ModelError(f"llama.cpp cannot make a context of {owner._context} tokens for {self._most} sequences; ask for less")
-        self._memory = self._library.llama_get_memory(self._pointer)
-        self._batch: Batch = self._library.llama_batch_init(self._batch_size, 0, 1)
-        self._rows = {name: view(getattr(self._batch, name), self._batch_size) for name in ("token", "pos", "n_seq_id", "logits")}
-        self._rows["n_seq_id"][:] = 1
-        self._set: dict[int, bytes] = {}
-        self._lengths: dict[int, int] = {}
-
-    def close(self) -> None:
-        self._library.llama_batch_free(self._batch)
-        self._library.llama_free(self._pointer)
-
-    def clear(self) -> None:
-        """Forgets all sequences."""
-        self._library.llama_memory_clear(self._memory, False)
-        self._lengths = dict.fromkeys(range(self._most), 0)
-        self._wanted, self._watches = {}, ()
-
-    def state(self, sequence: int) -> bytes:
-        """What was read into a sequence, to be put back later."""
-        size = self._library.llama_state_seq_get_size(self._pointer, sequence)
-        held = ctypes.create_string_buffer(size)
-        written = self._library.llama_state_seq_get_data(self._pointer, held, size, sequence)
-        return held.raw[:written]
-
-    def restore(self, sequence: int, state: bytes, length: int) -> None:
-        """Puts a state back into a sequence that is empty."""
-        if self._library.llama_state_seq_set_data(self._pointer, state, len(state), sequence) == 0:
-            raise ModelError(f"llama.cpp cannot put back what it has read ({length} tokens)")
-        self._lengths[sequence] = length
-
-    def set_push(self, deltas: Mapping[int, Floats], *, even_if_zero: bool = False) -> None:
-        """Adds these to the blocks' outputs from now on, and nothing else."""
-        held = {block: np.asarray(delta, dtype=np.float32).tobytes() for block, delta in deltas.items()}
-        if held == self._set and not even_if_zero:
-            return
-        if not held:
-            status = self._library.llama_set_adapter_cvec(self._pointer, None, 0, self._identity.width, 0, 0)
-        else:
-            if 0 in deltas:
-                raise UsageError("llama.cpp cannot push block 0; take another block, or the backend hf")
-            rows = np.zeros((self._identity.blocks - 1, self._identity.width), dtype=np.float32)
-            for block, delta in deltas.items():
-                rows[block - 1] = delta
-            status = self._library.llama_set_adapter_cvec(
-                self._pointer, rows.ctypes.data, rows.size, self._identity.width, min(deltas), max(deltas)
-            )
-        if status != 0:
-            raise ModelError(f"llama.cpp does not take the control vector (status {status})")
-        self._set = held
-
-    def watch(self, watches: Sequence[Watch]) -> None:
-        """Records these projections from now on, in `watched`."""
-        self._watches = tuple(watches)
-        self._wanted = {OUTPUT + str(one.block).encode(): one.block for one in watches}
-        self._units = [np.asarray(one.direction, dtype=np.float64) / np.linalg.norm(one.direction) for one in watches]
-
-    @property
-    def watched(self) -> NDArray[np.float64]:
-        """Projections of the tokens of the last `feed`, shape (W, tokens)."""
-        return np.stack([self._captured[one.block].astype(np.float64) @ unit for one, unit in zip(self._watches, self._units, strict=True)])
-
-    def captured(self, tokens: Sequence[int], blocks: Sequence[int]) -> Floats:
-        """Activations of tokens that are read into the first sequence, shape (L', tokens, D), nothing pushed."""
-        self._wanted = {OUTPUT + str(block).encode(): block for block in blocks}
-        parts: list[Floats] = []
-        for start in range(0, len(tokens), self._batch_size):
-            self.feed({0: tokens[start : start + self._batch_size]}, push={}, every=True, logits=False)
-            parts.append(np.stack([self._captured[block] for block in blocks]))
-        self._wanted = {}
-        return np.concatenate(parts, axis=1)
-
-    def feed(
-        self, tokens: Mapping[int, Sequence[int]], *, push: Mapping[int, Floats], every: bool = False, logits: bool = True
-    ) -> dict[int, Floats]:
-        """Reads tokens into their sequences; returns by sequence the logits of its last token, shape (1, V), or of all of them."""
-        self.set_push(push)
-        queue = [
-            (sequence, token, self._lengths[sequence] + place, every or place == len(given) - 1)
-            for sequence, given in tokens.items()
-            for place, token in enumerate(given)
-        ]
-        found: dict[int, list[Floats]] = {sequence: [] for sequence in tokens}
-        vocabulary = self._identity.vocabulary
-        for start in range(0, len(queue), self._batch_size):
-            part = queue[start : start + self._batch_size]
-            self._batch.n_tokens = len(part)
-            for at, (sequence, token, place, wanted) in enumerate(part):
-                self._rows["token"][at], self._rows["pos"][at], self._rows["logits"][at] = token, place, wanted
-                self._batch.seq_id[at][0] = sequence
-            self._captured = {}
-            status = self._library.llama_decode(self._pointer, self._batch)
-            if status != 0:
-                raise ModelError(f"llama.cpp cannot read {len(part)} tokens (status {status})")
-            if logits:
-                for at, (sequence, _, _, wanted) in enumerate(part):
-                    if wanted:
-                        found[sequence].append(view(self._library.llama_get_logits_ith(self._pointer, at), vocabulary).copy())
-        for sequence, given in tokens.items():
-            self._lengths[sequence] += len(given)
-        return {sequence: np.stack(rows) for sequence, rows in found.items() if rows}
-
-    def _evaluated(self, tensor: int, asked: bool, data: int) -> bool:
-        """llama.cpp's question whether a tensor is wanted, and then its values."""
-        block = self._wanted.get(self._library.ggml_get_name(tensor))
-        if block is None or asked:
-            return block is not None
-        size = self._library.ggml_nbytes(tensor)
-        values = np.empty(size // 4, dtype=np.float32)
-        self._library.ggml_backend_tensor_get(tensor, values.ctypes.data, 0, size)
-        values = values.reshape(-1, self._identity.width)
-        before = self._captured.get(block)  # a batch can be read in several parts
-        self._captured[block] = values if before is None else np.concatenate([before, values])
-        return True
 
 
 def _logprobs(logits: Floats) -> NDArray[np.float64]:

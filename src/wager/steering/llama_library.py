@@ -80,7 +80,7 @@ EVALUATED = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_bool, ctyp
 
 LOGGED = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
 
-P, I32, SIZE, TEXT = ctypes.c_void_p, ctypes.c_int32, ctypes.c_size_t, ctypes.c_char_p
+P, I32, U32, SIZE, TEXT = ctypes.c_void_p, ctypes.c_int32, ctypes.c_uint32, ctypes.c_size_t, ctypes.c_char_p
 FLOATS = ctypes.POINTER(ctypes.c_float)
 
 FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
@@ -120,6 +120,16 @@ FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
 }
 """Result and arguments of each function that is called."""
 
+LAYER_INPUTS: dict[str, tuple[str, Any, tuple[Any, ...]]] = {
+    "llama_set_embeddings_layer_inp": ("_Z30llama_set_embeddings_layer_inpP13llama_contextjb", None, (P, U32, ctypes.c_bool)),
+    "llama_get_embeddings_layer_inp": ("_Z30llama_get_embeddings_layer_inpP13llama_contextj", FLOATS, (P, U32)),
+}
+"""Symbol, result and arguments of functions that llama.cpp has in C++ only, in a header that it may change: what can be done without.
+
+The first has a context keep the input of a layer from its next decode on. The second gives it, after waiting for that decode: a row for
+each token of the batch, not only for those with logits.
+"""
+
 
 SILENT = LOGGED(lambda level, text, data: None)
 """Takes what llama.cpp says while it loads; errors come as null pointers."""
@@ -144,15 +154,22 @@ class Library:
                 function = getattr(self._library, name)
             except AttributeError:
                 raise ModelError(self._refusal(f"it has no function {name}")) from None
-            function.restype, function.argtypes = result, arguments
+            self._bind(name, function, result, arguments)
+        self.layer_inputs = all(hasattr(self._library, symbol) for symbol, _, _ in LAYER_INPUTS.values())
+        """Whether it has the functions of `LAYER_INPUTS`."""
+        if self.layer_inputs:
+            for name, (symbol, result, arguments) in LAYER_INPUTS.items():
+                self._bind(name, getattr(self._library, symbol), result, arguments)
         self._check("context", self.llama_context_default_params(), CONTEXT)
         self._check("model", self.llama_model_default_params(), MODEL)
         self.llama_log_set(ctypes.cast(SILENT, P), None)
 
+    def _bind(self, name: str, function: Any, result: Any, arguments: tuple[Any, ...]) -> None:
+        function.restype, function.argtypes = result, arguments
+        setattr(self, name, function)  # found at once: a callback asks for one of them hundreds of times per token
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name not in FUNCTIONS:
-            raise AttributeError(name)
-        return getattr(self._library, name)  # type: ignore[no-any-return]
+        raise AttributeError(name)
 
     def context_parameters(self, **values: float) -> Parameters:
         """The default parameters of a context with these in their place."""
