@@ -1,6 +1,10 @@
 """The transformers backend: exact properties on tiny models, a planted direction by hand, and the embedded model's own file."""
 
 import copy
+import hashlib
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -451,6 +455,85 @@ def test_the_mean_of_a_reply_by_the_numbers() -> None:
 
 
 # files
+
+
+class Hub(BaseHTTPRequestHandler):
+    """Enough of the Hugging Face hub to serve the files of one model, ``them/tiny``; ``silent``, it hangs up on everyone."""
+
+    folder: Path
+    silent = False
+    asked = 0
+
+    def do_HEAD(self) -> None:
+        type(self).asked += 1
+        if self.silent:
+            self.close_connection = True
+            return
+        file = self.folder / self.path.rsplit("/", 1)[-1]
+        if not self.path.startswith("/them/tiny/resolve/") or not file.is_file():
+            missing = "EntryNotFound" if "/them/tiny/" in self.path else "RepoNotFound"
+            self.send_response(404)
+            self.send_header("X-Error-Code", missing)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        body = file.read_bytes()
+        self.send_response(200)
+        self.send_header("X-Repo-Commit", "a" * 40)
+        self.send_header("ETag", f'"{hashlib.sha256(body).hexdigest()}"')
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    do_GET = do_HEAD  # noqa: N815
+
+    def log_message(self, *_: Any) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
+    """It on this machine, and an empty cache."""
+    from huggingface_hub import close_session, constants
+
+    made = type("Served", (Hub,), {"folder": tmp_path / "served", "asked": 0})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), made)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    address = f"http://127.0.0.1:{server.server_port}"
+    monkeypatch.setattr(constants, "ENDPOINT", address)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", address + "/{repo_id}/resolve/{revision}/{filename}")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    yield made
+    server.shutdown()
+    server.server_close()
+    thread.join()
+    close_session()
+
+
+def test_a_model_of_the_hub_is_loaded_and_without_the_hub_again_from_its_cache(hub: type[Hub], tmp_path: Path) -> None:
+    steering = TorchSteering.of(tiny_model(), tiny_tokenizer(), name="hf/them/tiny")
+    steering.save(tmp_path / "served")
+    first = TorchSteering("them/tiny")
+    assert first.identity.tokens == steering.identity.tokens
+    np.testing.assert_array_equal(first.score(CHATS, REPLIES)[1], steering.score(CHATS, REPLIES)[1])
+    hub.silent, hub.asked = True, 0
+    again = TorchSteering("them/tiny")
+    assert hub.asked == 1
+    assert again.identity == first.identity
+
+
+def test_a_model_that_is_nowhere_is_told_at_once(hub: type[Hub], caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(ModelError, match="'hf/them/none' cannot be loaded") as caught:  # the hub answers, and has none
+        TorchSteering("them/none")
+    assert "\n" not in str(caught.value)
+    hub.silent, hub.asked = True, 0
+    with pytest.raises(ModelError, match=r"'hf/NO_SUCH' is no folder here and not in the cache .* cannot be reached") as caught:
+        TorchSteering("NO_SUCH")
+    assert "\n" not in str(caught.value)
+    assert hub.asked == 1  # each time more would wait longer than the last
+    assert "Retrying" not in caplog.text
 
 
 def test_a_saved_model_is_loaded_as_it_was(tmp_path: Path) -> None:

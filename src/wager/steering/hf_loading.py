@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -20,6 +21,9 @@ from wager.steering.backend import ModelIdentity, token_digest
 from wager.steering.hf_blocks import find_blocks, text_config
 
 __all__ = ["Loaded", "identity_of", "load", "save", "state_digest"]
+
+PATIENCE = 5.0
+"""Seconds in which the Hugging Face hub has to answer, where its own variable HF_HUB_ETAG_TIMEOUT says nothing else."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +62,8 @@ def load(model: str | Path, *, name: str | None, gguf_file: str | None) -> Loade
     accelerator = torch.accelerator
     device = accelerator.current_accelerator() if accelerator.is_available() else torch.device("cpu")
     options: dict[str, Any] = {"trust_remote_code": False} | ({"gguf_file": gguf_file} if gguf_file else {})
+    if not place.is_dir() and not _hub_answers(source, gguf_file, named):
+        options["local_files_only"] = True
     tokenizer = _loaded(named, lambda: transformers.AutoTokenizer.from_pretrained(source, **options))
     options |= {"use_safetensors": True, "dtype": torch.float32 if device.type == "cpu" else "auto", "output_loading_info": True}
     with quiet(transformers):
@@ -127,6 +133,30 @@ def save(loaded: Loaded, folder: Path) -> None:
         loaded.tokenizer.save_pretrained(folder)
     except OSError as error:
         raise OutputError(f"the model cannot be saved in {str(folder)!r}: {error.strerror or error}") from error
+
+
+def _hub_answers(source: str, gguf_file: str | None, name: str) -> bool:
+    """Whether the hub is there, asked once: transformers asks for each of a dozen files five times, a minute without a network.
+
+    Raises:
+        ModelError: it is not, and the model is not in the cache either.
+    """
+    from huggingface_hub import constants, errors, get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
+
+    asked = gguf_file or "config.json"
+    try:
+        timeout = constants.HF_HUB_ETAG_TIMEOUT if "HF_HUB_ETAG_TIMEOUT" in os.environ else PATIENCE
+        get_hf_file_metadata(hf_hub_url(source, asked), timeout=timeout)
+    except (errors.HfHubHTTPError, errors.HFValidationError):  # an answer; what it means is for transformers to say
+        return True
+    except Exception as error:  # of the HTTP library under the hub's, which has changed over its versions
+        if isinstance(try_to_load_from_cache(source, asked), str):
+            return False
+        raise ModelError(
+            f"{name!r} is no folder here and not in the cache of the Hugging Face hub, and {constants.ENDPOINT} cannot be reached"
+            f" ({type(error).__name__}); check the name and the connection, or give a folder that holds the model"
+        ) from error
+    return True
 
 
 def _loaded(name: str, read: Callable[[], Any]) -> Any:
