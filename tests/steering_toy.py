@@ -8,11 +8,11 @@ WORDS = [f"w{number}" for number in range(28)]
 
 
 def tiny_tokenizer(words: list[str] = WORDS) -> Any:
-    """A token for each word; the reply ends with ``<eos>``."""
+    """A token for each word, ``<eos>`` for one it does not know; the reply ends with ``<eos>``."""
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    tokens = Tokenizer(models.WordLevel({word: at for at, word in enumerate([*SPECIAL, *words])}))
+    tokens = Tokenizer(models.WordLevel({word: at for at, word in enumerate([*SPECIAL, *words])}, unk_token="<eos>"))
     tokens.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     made = PreTrainedTokenizerFast(tokenizer_object=tokens, eos_token="<eos>", pad_token="<eos>")
     made.chat_template = TEMPLATE

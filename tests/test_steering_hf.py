@@ -261,8 +261,16 @@ def test_a_reply_is_cut_off_at_the_context_and_a_longer_text_is_refused(steering
         assert len(reply.tokens) == room or (reply.finish == "stop" and len(reply.tokens) < room)
         assert len(reply.watched["a"]) == len(reply.tokens) + 1
         assert np.isfinite(reply.watched["a"]).all()
-    with pytest.raises(DataError, match="a text has 11 tokens, more than the 9 of"):
-        small.score(user("w1 w2 w3 w4 w5 w6 w7 w8"), ["w1"])
+    chats = user("w1", "w1 w2 w3 w4 w5 w6 w7 w8")
+    said = r"^request 1, 'w1 .* w8', has 11 tokens, more than the 9 of the context; shorten it or raise the context \(--context\)$"
+    for call in (lambda: small.score(chats, ["w1", "w1"]), lambda: small.generate(chats)):
+        with pytest.raises(DataError, match=said):
+            call()
+    with pytest.raises(DataError, match=r"request 0, .* has 10 tokens"):
+        small.read_message(chats[1:])
+    most = TorchSteering.of(tiny_model(longest=9), steering.tokenizer, context=512)
+    with pytest.raises(DataError, match=r"more than the 9 of the context; shorten it$"):  # there is no more to be had
+        most.score(chats, ["w1", "w1"])
 
 
 def test_rows_that_reach_the_models_last_position_do_not_stop_the_others() -> None:
@@ -323,6 +331,9 @@ def test_a_model_in_training_goes_on_with_it() -> None:
         (lambda s: s.read(CHATS, REPLIES, pool="mean"), "a pool is one of prompt_last, reply_mean, reply_last, got 'mean'"),
         (lambda s: s.read(CHATS, ["w1", "", "w2", "w3"], pool="reply_last"), "the reply to request 1 is empty"),
         (lambda s: s.read(CHATS, pool="prompt_last", blocks=[-1]), "has blocks 0 to 2, got -1"),
+        (lambda s: s.read(CHATS, pool="prompt_last", blocks=[]), "no block is named; hf/.* has blocks 0 to 2"),
+        (lambda s: s.read_message(CHATS, blocks=[]), "no block is named"),
+        (lambda s: s.generate(CHATS, seed=-1, temperature=1.0), "a seed is 0 or more, got -1"),
         (lambda s: s.generate(CHATS, tokens=0), "at least 1 token"),
         (lambda s: s.generate(CHATS, temperature=float("nan")), "a temperature of 0 or more, got 64 and nan"),
         (lambda s: s.generate(CHATS, prefixes=["w1"]), "4 chats take one prefix each, got 1"),
@@ -452,6 +463,42 @@ def test_the_mean_of_a_reply_by_the_numbers() -> None:
     steering = planted()
     read = steering.read(user("known", "known unknown"), ["known unknown unknown", "known"], pool="reply_mean", blocks=[0])
     np.testing.assert_allclose(read[:, 0], [[3, 10 / 3, 0, 4], [3, 0, 0, 4]], rtol=0, atol=1e-6)
+
+
+# the message among its template's own tokens
+
+
+def test_a_message_is_not_looked_for_in_what_its_template_writes_around_it(steering: TorchSteering) -> None:
+    tokenizer = tiny_tokenizer()
+    tokenizer.chat_template = "w1 {% for one in messages %}<{{ one.role }}> {{ one.content }} {% endfor %}w1 w2 <reply>"
+    echoing = TorchSteering.of(steering.model, tokenizer)
+    place = {word: at for at, word in enumerate([*SPECIAL, *WORDS])}
+    for message, end in (("w1", 3), ("w1 w2", 4), (" w1 ", 3)):
+        found = echoing.read_message(user(message), blocks=[1])[0]
+        tokens = [place[word] for word in ["w1", "<user>", *message.split(), "w1", "w2", "<reply>"]]
+        states = plain(echoing, tokens)[1][2]
+        assert len(found.pieces) == end - 2
+        np.testing.assert_allclose(found.activations[:, 0], states[2:end], **NEAR)
+
+
+def spelling(template: str) -> TorchSteering:
+    """A model with a token for each byte, written as GPT-2's vocabulary writes them."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    tokens = Tokenizer(models.BPE({one: at for at, one in enumerate(["<eos>", *sorted(pre_tokenizers.ByteLevel.alphabet())])}, []))
+    tokens.pre_tokenizer, tokens.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    made = PreTrainedTokenizerFast(tokenizer_object=tokens, eos_token="<eos>", pad_token="<eos>")
+    made.chat_template = template
+    return TorchSteering.of(tiny_model(vocabulary=257), made)
+
+
+def test_a_message_of_characters_that_tokens_split_is_found_where_its_template_trims_it() -> None:
+    steering = spelling("{% for one in messages %}user: {{ one.content | trim }}{% endfor %} assistant:")
+    for message in (" \U0001f600 \u65e5\u672c\n", "\u00fc", "user", "assistant:", "0 1", "\ufffd"):
+        found = steering.read_message(user(message), blocks=[0])[0]
+        assert b"".join(found.pieces).decode() == message.strip()
+        assert len(found.activations) == len(message.strip().encode())  # a token for each byte
 
 
 # files

@@ -13,7 +13,7 @@ import pytest
 from conftest import absent
 from wager.errors import DataError, ModelError, UsageError
 from wager.models.weights import GGUF_SHA256, embedded_weights
-from wager.steering import llama, llama_library
+from wager.steering import llama, llama_context, llama_library
 from wager.steering.backend import Backend, Pool, Push, Watch
 from wager.steering.chat_template import ChatTemplate
 from wager.steering.llama import LlamaSteering
@@ -82,6 +82,32 @@ def test_every_token_of_the_message_is_read_and_the_templates_are_not(model: Lla
     same = len(second.pieces) - 1
     assert second.activations[:same] == pytest.approx(longer.activations[:same], abs=0.3)
     assert np.abs(second.activations[0] - second.activations[1]).max() > 3
+
+
+def test_without_a_template_the_messages_last_token_is_read_too(model: LlamaSteering, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model, "_template", ChatTemplate(None, name="bare", special={}))
+    for text in ("Who wrote Emma?", "Who"):
+        for _ in range(2):  # what is kept of a prompt is not that of another length
+            found = model.read_message(user(text), blocks=[5])[0]
+            assert b"".join(found.pieces).decode() == text
+            assert found.activations.shape == (len(found.pieces), 1, 576)
+            last = model.read(user(text), pool="prompt_last", blocks=[5])[0]
+            assert found.activations[-1] == pytest.approx(last, abs=0.35)
+    with pytest.raises(DataError, match="reads no token before the reply"):
+        model.generate(user(""))
+
+
+def test_a_message_is_not_looked_for_in_what_its_template_writes_around_it(model: LlamaSteering) -> None:
+    # this template ends with "<|im_start|>assistant\n" and begins with a system message in which "Hugging Face" stands
+    for text in ("assistant", "Hugging Face", " assistant\n", "0"):
+        found = model.read_message(user(text), blocks=[5])[0]
+        assert b"".join(found.pieces).decode() == text
+        chat = [{"role": "user", "content": text}]
+        prompt = model._prompt(chat)
+        place = [at for at in range(len(prompt)) if b"".join(map(model._piece, prompt[:at])).endswith(b"user\n")][-1]
+        model._reading([5]).clear()
+        read = model._reading([5]).captured(prompt[:-1], [5])[0, place : place + len(found.pieces)]
+        assert found.activations[:, 0] == pytest.approx(read, abs=1e-4)
 
 
 def test_a_push_moves_its_own_projection_by_its_length(model: LlamaSteering, unit: np.ndarray) -> None:
@@ -154,11 +180,72 @@ def test_bad_requests_are_refused_in_one_line(model: LlamaSteering, unit: np.nda
         model.read(chats, pool="reply_mean")
     with pytest.raises(UsageError, match="request 0 is empty"):
         model.read(chats, [""], pool="reply_mean")
-    with pytest.raises(DataError, match="more than the 256 of the context"):
-        model.read(user("word " * 400), pool="prompt_last")
+    with pytest.raises(
+        DataError, match=r"^request 1, 'word .*\.\.\.', has \d+ tokens, more than the 256 of the context; .* \(--context\)$"
+    ):
+        model.read([*chats, *user("word " * 400)], pool="prompt_last")
+    with pytest.raises(UsageError, match="a pool is one of prompt_last, reply_mean, reply_last, got 'mean'"):
+        model.read(chats, ["yes"], pool="mean")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="no block is named; embedded has blocks 0 to 29"):
+        model.read_message(chats, blocks=[])
+    with pytest.raises(UsageError, match="a push acts at reply, prompt, all, got 'replies'"):
+        model.generate(chats, pushes=Push({BLOCK: unit}, "replies"))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="blocks 0 to 29, got 30"):
+        model.generate(chats, watches=[Watch("a", 30, unit)])
+    with pytest.raises(UsageError, match="the watch 'a' of shape"):
+        model.generate(chats, watches=[Watch("a", BLOCK, unit[:5])])
+    with pytest.raises(UsageError, match="the watch 'a' has no direction"):
+        model.generate(chats, watches=[Watch("a", BLOCK, 0 * unit)])
+    with pytest.raises(UsageError, match="2 chats take one prefix each, got 1"):
+        model.generate(chats * 2, prefixes=["It"])
+    with pytest.raises(UsageError, match="a temperature of 0 or more, got 64 and nan"):
+        model.generate(chats, temperature=float("nan"))
+    with pytest.raises(UsageError, match="a seed is 0 or more, got -1"):
+        model.generate(chats, seed=-1)
     with pytest.raises(UsageError, match="one of system, user, assistant, got 'tool'"):
         model.generate([[{"role": "tool", "content": "x"}]])
     assert model.generate(chats, tokens=2)[0].tokens  # and it goes on working
+
+
+def test_a_closed_model_says_so() -> None:
+    closed = LlamaSteering(embedded_weights(), name="embedded", context=64, sequences=1)
+    closed.close()
+    closed.close()
+    chats = user(QUESTIONS[0])
+    calls: list[Callable[[], object]] = [
+        lambda: closed.generate(chats),
+        lambda: closed.read(chats, pool="prompt_last"),
+        lambda: closed.read_message(chats),
+        lambda: closed.score(chats, ["yes"]),
+        lambda: closed.count(chats[0]),
+        lambda: closed._piece(5),
+    ]
+    for call in calls:
+        with pytest.raises(UsageError, match="embedded is closed; load it again"):
+            call()
+
+
+def test_a_longer_context_than_the_model_was_trained_on_is_refused_or_shortened(
+    model: LlamaSteering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    freed, free = [], library().llama_model_free
+    monkeypatch.setattr(library(), "llama_model_free", lambda pointer: (freed.append(pointer), free(pointer)))
+    with pytest.raises(UsageError, match="embedded was trained on contexts of 8192 tokens, got 8193; give 8192 or less"):
+        LlamaSteering(embedded_weights(), name="embedded", context=8193, sequences=1)
+    assert len(freed) == 1  # what was loaded by then
+    assert model._length(8193, shorten=True) == 8192
+    assert model._length(100, shorten=True) == model._length(100, shorten=False) == 100
+
+
+def test_a_build_that_names_the_blocks_outputs_otherwise_is_an_error(model: LlamaSteering, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(llama_context, "OUTPUT", b"no_such-")
+    unit = np.ones(576, dtype=np.float32)
+    for call in (
+        lambda: model.read(user("Who?"), pool="prompt_last", blocks=[29]),
+        lambda: model.generate(user("Who?"), watches=[Watch("a", 29, unit)], tokens=1),
+    ):
+        with pytest.raises(ModelError, match=r"gives no output of block 29, .*; install xllamacpp"):
+            call()
 
 
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:

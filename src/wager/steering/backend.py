@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,11 @@ __all__ = [
     "Reply",
     "Watch",
     "check_block",
+    "check_blocks",
+    "check_pool",
+    "check_sampling",
+    "check_watches",
+    "checked_pushes",
     "token_digest",
 ]
 
@@ -198,27 +203,48 @@ def token_digest(tokens: Iterable[str | bytes]) -> str:
     return made.hexdigest()
 
 
-def message_span(prompt: Sequence[int], body: Sequence[int], pieces: Sequence[bytes], text: str) -> tuple[int, int]:
+def message_span(
+    prompt: Sequence[int], body: Sequence[int], pieces: Sequence[bytes], text: str, *, other: Sequence[int] = ()
+) -> tuple[int, int]:
     """Where the last message's tokens begin and end in a prompt: its own tokens if they stand there, else the tokens that its text covers.
 
     Args:
         prompt: all tokens; pieces their texts.
         body: the message's text as tokens by itself.
         text: the message's text.
+        other: the same chat's tokens with `another_message` as its last: what both begin and end with is the template's, and a message
+            "assistant" is not looked for there. Without it the last place in the whole prompt is taken.
 
     Raises:
         DataError: the template changed the text, so that it does not stand in the prompt.
     """
-    for start in range(len(prompt) - len(body), -1, -1):
+    first = _alike(prompt, other)
+    end = len(prompt) - _alike(prompt[first:][::-1], other[first:][::-1])
+    for start in range(end - len(body), first - 1, -1):
         if body and list(prompt[start : start + len(body)]) == list(body):
             return start, start + len(body)
-    whole, wanted = b"".join(pieces), text.strip().encode()
+    whole, wanted = b"".join(pieces[first:end]), text.strip().encode()
     place = whole.rfind(wanted)
     if place < 0 or not wanted:
         raise DataError(f"the message {text[:60]!r} does not stand in the prompt that its chat template makes")
-    ends = np.cumsum([len(piece) for piece in pieces])
-    start = int(np.searchsorted(ends, place, side="right"))
-    return start, int(np.searchsorted(ends, place + len(wanted), side="left")) + 1
+    ends = np.cumsum([len(piece) for piece in pieces[first:end]])
+    start = first + int(np.searchsorted(ends, place, side="right"))
+    return start, first + int(np.searchsorted(ends, place + len(wanted), side="left")) + 1
+
+
+def another_message(chat: Chat) -> list[Mapping[str, str]]:
+    """The chat with another last message, which neither begins nor ends as its own does.
+
+    >>> another_message([{"role": "user", "content": "0 or 1?"}])
+    [{'role': 'user', 'content': '1'}]
+    """
+    text = chat[-1]["content"].strip()
+    return [*chat[:-1], {**chat[-1], "content": next(one for one in "012" if one not in (text[:1], text[-1:]))}]
+
+
+def _alike(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many tokens both begin with."""
+    return next((at for at, (mine, theirs) in enumerate(zip(one, other, strict=False)) if mine != theirs), min(len(one), len(other)))
 
 
 def check_block(block: int, identity: ModelIdentity) -> int:
@@ -230,6 +256,73 @@ def check_block(block: int, identity: ModelIdentity) -> int:
     if not 0 <= block < identity.blocks:
         raise UsageError(f"{identity.name} has blocks 0 to {identity.blocks - 1}, got {block}")
     return block
+
+
+def check_blocks(blocks: Sequence[int] | None, identity: ModelIdentity) -> tuple[int, ...]:
+    """The blocks, if the model has them; None is all of them.
+
+    Raises:
+        UsageError: it has not, or none is named.
+    """
+    if blocks is None:
+        return tuple(range(identity.blocks))
+    if len(blocks) == 0:
+        raise UsageError(f"no block is named; {identity.name} has blocks 0 to {identity.blocks - 1}")
+    return tuple(check_block(one, identity) for one in blocks)
+
+
+def check_pool(pool: str, chats: Sequence[Chat], replies: Sequence[str] | None) -> None:
+    """Whether a pool of these can be read.
+
+    Raises:
+        UsageError: it is none, needs replies that are not there, or there is not one reply for each chat.
+    """
+    if pool not in get_args(Pool):
+        raise UsageError(f"a pool is one of {', '.join(get_args(Pool))}, got {pool!r}")
+    if pool != "prompt_last" and replies is None:
+        raise UsageError(f"the pool {pool!r} needs replies")
+    if replies is not None:
+        check_count(replies, chats, "reply")
+
+
+def check_count(texts: Sequence[str], chats: Sequence[Chat], what: str) -> None:
+    """Raises UsageError where there is not one text for each chat; ``what`` is its name."""
+    if len(texts) != len(chats):
+        raise UsageError(f"{len(chats)} chats take one {what} each, got {len(texts)}")
+
+
+def check_sampling(tokens: int, temperature: float, seed: int) -> None:
+    """Raises UsageError where nothing can be drawn with these."""
+    if tokens < 1 or not temperature >= 0:  # not a number is refused, too
+        raise UsageError(f"a reply has at least 1 token and a temperature of 0 or more, got {tokens} and {temperature}")
+    if seed < 0:
+        raise UsageError(f"a seed is 0 or more, got {seed}")
+
+
+def check_watches(watches: Iterable[Watch], identity: ModelIdentity) -> None:
+    """Whether these can be watched in the model.
+
+    Raises:
+        UsageError: a block that is not there, another width, no direction, or two of one name.
+    """
+    names = set()
+    for one in watches:
+        check_block(one.block, identity)
+        if np.shape(one.direction) != (identity.width,):
+            raise UsageError(f"{identity.name} has width {identity.width}, got the watch {one.name!r} of shape {np.shape(one.direction)}")
+        if not np.isfinite(one.direction).all() or not np.any(one.direction):
+            raise UsageError(f"the watch {one.name!r} has no direction: its values are all zero, or not all finite")
+        if one.name in names:
+            raise UsageError(f"two watches are named {one.name!r}; give each a name of its own")
+        names.add(one.name)
+
+
+def too_long(request: int, chat: Chat, length: int, context: int, *, most: int | None) -> DataError:
+    """What is said of a request that the context cannot hold; ``request`` counts from 0, ``most`` is the longest context of the model."""
+    raised = " or raise the context (--context)" if most is None or context < most else ""
+    begun = chat[-1]["content"]
+    text = repr(begun if len(begun) <= 40 else begun[:40] + "...")
+    return DataError(f"request {request}, {text}, has {length} tokens, more than the {context} of the context; shorten it{raised}")
 
 
 def one_each(pushes: Sequence[Push | None] | Push | None, count: int) -> list[Push | None]:
@@ -256,3 +349,16 @@ def checked_push(push: Push | None, identity: ModelIdentity) -> Push | None:
         if not np.isfinite(delta).all():
             raise UsageError(f"a push holds a value that is not finite, at block {block}")
     return None if push.nothing else push
+
+
+def checked_pushes(pushes: Sequence[Push | None] | Push | None, identity: ModelIdentity, count: int) -> list[Push | None]:
+    """A push, or None where nothing changes, for each of ``count`` requests.
+
+    Raises:
+        UsageError: a push that does not fit the model or acts at no known positions, or not one for each request.
+    """
+    each = [checked_push(one, identity) for one in one_each(pushes, count)]
+    for push in each:
+        if push is not None and push.positions not in get_args(Positions):
+            raise UsageError(f"a push acts at {', '.join(get_args(Positions))}, got {push.positions!r}")
+    return each

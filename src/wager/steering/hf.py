@@ -8,10 +8,11 @@ device. Hooks are on the model only during a call.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,14 +24,18 @@ from wager.steering.backend import (
     Floats,
     MessageTokens,
     Pool,
-    Positions,
     Push,
     Reply,
     Watch,
-    check_block,
-    checked_push,
+    another_message,
+    check_blocks,
+    check_count,
+    check_pool,
+    check_sampling,
+    check_watches,
+    checked_pushes,
     message_span,
-    one_each,
+    too_long,
 )
 from wager.steering.chat_template import ChatTemplate
 from wager.steering.hf_blocks import find_blocks, hooked, text_config
@@ -38,6 +43,16 @@ from wager.steering.hf_loading import Loaded, identity_of, load, save, state_dig
 from wager.steering.hf_pass import Pushing, Watching, kept, pooled
 
 __all__ = ["TorchSteering"]
+
+BYTE = re.compile(r"<0x[0-9A-F]{2}>")
+"""How SentencePiece writes a byte of a character that it has no token for."""
+
+SHOWN = (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100))
+
+HIDDEN = tuple(one for one in range(0x100) if one not in SHOWN)
+
+BYTES = {chr(byte): byte for byte in SHOWN} | {chr(0x100 + at): byte for at, byte in enumerate(HIDDEN)}
+"""By the character that GPT-2's vocabulary and its heirs write for a byte, the byte: printable ones stand for themselves."""
 
 
 class TorchSteering:
@@ -82,7 +97,7 @@ class TorchSteering:
         self._tokenizer = loaded.tokenizer
         self._blocks = find_blocks(loaded.network)
         self._batch = batch
-        longest = getattr(text_config(loaded.network), "max_position_embeddings", None)
+        longest = self._longest = getattr(text_config(loaded.network), "max_position_embeddings", None)
         self._context = min((one for one in (context, longest) if one is not None), default=None)
         self._furthest = 2**31 if longest is None else longest - 1
         self._takes = set(inspect.signature(loaded.network.forward).parameters)
@@ -118,41 +133,39 @@ class TorchSteering:
         self, chats: Sequence[Chat], replies: Sequence[str] | None = None, *, pool: Pool, blocks: Sequence[int] | None = None
     ) -> Floats:
         """As `wager.steering.backend.Backend.read`."""
-        if pool not in get_args(Pool):
-            raise UsageError(f"a pool is one of {', '.join(get_args(Pool))}, got {pool!r}")
-        wanted = list(range(self.identity.blocks) if blocks is None else [check_block(one, self.identity) for one in blocks])
-        prompts, answers = self._prompts(chats), self._replies(replies, len(chats)) if replies is not None else None
-        if pool == "prompt_last":
-            answers = [[] for _ in prompts]
-        elif answers is None:
-            raise UsageError(f"the pool {pool!r} needs replies")
-        elif not all(answers):
+        check_pool(pool, chats, replies)
+        wanted = check_blocks(blocks, self.identity)
+        prompts = self._prompts(chats)
+        answers = [[] for _ in prompts] if pool == "prompt_last" or replies is None else self._replies(replies, chats)
+        if pool != "prompt_last" and not all(answers):
             raise UsageError(
                 f"the reply to request {next(at for at, one in enumerate(answers) if not one)} is empty; there is nothing of it to read"
             )
         texts = [prompt + answer for prompt, answer in zip(prompts, answers, strict=True)]
         found = np.empty((len(chats), len(wanted), self.identity.width), dtype=np.float32)
         with self._ready():
-            for rows in self._batches(texts):
+            for rows in self._batches(texts, chats):
                 held: dict[int, Any] = {}
                 last = [len(answers[at]) for at in rows]
                 with hooked(self._blocks, {one: pooled(held, one, pool, last) for one in wanted}, width=self.identity.width):
                     self._forward([texts[at] for at in rows], keep=1)
-                if wanted:
-                    found[rows] = self._torch.stack([held[one] for one in wanted], dim=1).cpu().numpy()
+                found[rows] = self._torch.stack([held[one] for one in wanted], dim=1).cpu().numpy()
         if not np.isfinite(found).all():
             raise ModelError(f"{self.identity.name} has activations that are not finite numbers; its weights may be damaged")
         return found
 
     def read_message(self, chats: Sequence[Chat], *, blocks: Sequence[int] | None = None) -> list[MessageTokens]:
         """As `wager.steering.backend.Backend.read_message`; one chat at a time."""
-        wanted = list(range(self.identity.blocks) if blocks is None else [check_block(one, self.identity) for one in blocks])
+        wanted = check_blocks(blocks, self.identity)
         found = []
+        prompts = self._prompts(chats)
+        others = self._prompts([another_message(chat) for chat in chats])
+        self._batches(prompts, chats)  # whether each fits the context
         with self._ready():
-            for chat, prompt in zip(chats, self._prompts(chats), strict=True):
+            for chat, prompt, other in zip(chats, prompts, others, strict=True):
                 text = chat[-1]["content"]
-                pieces = [self._piece(token).encode() for token in prompt]
-                start, end = message_span(prompt, self._tokens(text), pieces, text)
+                pieces = [self._bytes(token) for token in prompt]
+                start, end = message_span(prompt, self._tokens(text), pieces, text, other=other)
                 held: dict[int, Any] = {}
                 with hooked(self._blocks, {one: kept(held, one) for one in wanted}, width=self.identity.width):
                     self._forward([prompt], keep=1)
@@ -166,12 +179,12 @@ class TorchSteering:
         self, chats: Sequence[Chat], replies: Sequence[str], *, pushes: Sequence[Push | None] | Push | None = None
     ) -> list[NDArray[np.float64]]:
         """As `wager.steering.backend.Backend.score`."""
-        each = self._pushes(pushes, len(chats))
-        prompts, answers = self._prompts(chats), self._replies(replies, len(chats))
+        each = checked_pushes(pushes, self.identity, len(chats))
+        prompts, answers = self._prompts(chats), self._replies(replies, chats)
         texts = [prompt + answer for prompt, answer in zip(prompts, answers, strict=True)]
         found: dict[int, NDArray[np.float64]] = {}
         with self._ready():
-            for rows in self._batches(texts):
+            for rows in self._batches(texts, chats):
                 pushing = self._pushing([each[at] for at in rows])
                 lengths = [len(answers[at]) for at in rows]
                 keep = max(lengths) + 1
@@ -199,16 +212,15 @@ class TorchSteering:
 
         A row draws from ``(seed, its place in chats)``: what it says does not depend on the size of a batch, rounding aside.
         """
-        if tokens < 1 or not temperature >= 0:
-            raise UsageError(f"a reply has at least 1 token and a temperature of 0 or more, got {tokens} and {temperature}")
-        each = self._pushes(pushes, len(chats))
-        self._check_watches(watches)
+        check_sampling(tokens, temperature, seed)
+        each = checked_pushes(pushes, self.identity, len(chats))
+        check_watches(watches, self.identity)
         prompts = self._prompts(chats)
         if prefixes is not None:
-            prompts = [prompt + begun for prompt, begun in zip(prompts, self._replies(prefixes, len(chats), "prefix"), strict=True)]
+            prompts = [prompt + begun for prompt, begun in zip(prompts, self._replies(prefixes, chats, "prefix"), strict=True)]
         found: dict[int, Reply] = {}
         with self._ready():
-            for rows in self._batches(prompts, room=1):
+            for rows in self._batches(prompts, chats, room=1):
                 drawn = np.array([np.random.default_rng((seed, at)).random(tokens) for at in rows]) if temperature else None
                 written = self._written([prompts[at] for at in rows], [each[at] for at in rows], watches, tokens, temperature, drawn)
                 found |= dict(zip(rows, written, strict=True))
@@ -314,15 +326,13 @@ class TorchSteering:
             for part in training:
                 part.training = True
 
-    def _batches(self, texts: list[list[int]], *, room: int = 0) -> list[list[int]]:
+    def _batches(self, texts: list[list[int]], chats: Sequence[Chat], *, room: int = 0) -> list[list[int]]:
         """Places in ``texts``, a batch at a time; alike lengths waste no padding."""
-        for text in texts:
+        for at, text in enumerate(texts):
             if not text:
                 raise DataError(f"{self.identity.name} reads no token before the reply; its chat template gives none")
             if self._context is not None and len(text) + room > self._context:
-                raise DataError(
-                    f"a text has {len(text) + room} tokens, more than the {self._context} of {self.identity.name}'s context; shorten it"
-                )
+                raise too_long(at, chats[at], len(text) + room, self._context, most=self._longest)
         order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
         return [order[start : start + self._batch] for start in range(0, len(order), self._batch)]
 
@@ -341,9 +351,8 @@ class TorchSteering:
                 raise UsageError(f"the chat template of {self.identity.name} refuses a chat: {line}") from error
         return [self._tokens(text) for text in texts]
 
-    def _replies(self, replies: Sequence[str], count: int, what: str = "reply") -> list[list[int]]:
-        if len(replies) != count:
-            raise UsageError(f"{count} chats take one {what} each, got {len(replies)}")
+    def _replies(self, replies: Sequence[str], chats: Sequence[Chat], what: str = "reply") -> list[list[int]]:
+        check_count(replies, chats, what)
         return [self._tokens(text) for text in replies]
 
     def _tokens(self, text: str) -> list[int]:
@@ -357,29 +366,18 @@ class TorchSteering:
         raw = str(self._tokenizer.convert_ids_to_tokens(token))
         return f" {text}" if raw.startswith("▁") and not text.startswith(" ") else text  # SentencePiece drops a text's first space
 
-    def _pushes(self, pushes: Sequence[Push | None] | Push | None, count: int) -> list[Push | None]:
-        each = [checked_push(one, self.identity) for one in one_each(pushes, count)]
-        for push in each:
-            if push is not None and push.positions not in get_args(Positions):
-                raise UsageError(f"a push acts at {', '.join(get_args(Positions))}, got {push.positions!r}")
-        return each
+    def _bytes(self, token: int) -> bytes:
+        """A token's text, of which a character may be split over several: decoded alone, each part of it would be a U+FFFD."""
+        text = self._piece(token)
+        if "\ufffd" not in text:
+            return text.encode()
+        raw = str(self._tokenizer.convert_ids_to_tokens(token))
+        if BYTE.fullmatch(raw):
+            return bytes.fromhex(raw[3:5])
+        return bytes(BYTES[one] for one in raw) if set(raw) <= BYTES.keys() else text.encode()
 
     def _pushing(self, pushes: list[Push | None]) -> Pushing:
         return Pushing(pushes, self.identity.width, self.model.device)
-
-    def _check_watches(self, watches: Iterable[Watch]) -> None:
-        names = set()
-        for one in watches:
-            check_block(one.block, self.identity)
-            if np.shape(one.direction) != (self.identity.width,):
-                raise UsageError(
-                    f"{self.identity.name} has width {self.identity.width}, got the watch {one.name!r} of shape {np.shape(one.direction)}"
-                )
-            if not np.isfinite(one.direction).all() or not np.any(one.direction):
-                raise UsageError(f"the watch {one.name!r} has no direction: its values are all zero, or not all finite")
-            if one.name in names:
-                raise UsageError(f"two watches are named {one.name!r}; give each a name of its own")
-            names.add(one.name)
 
     def _numbers(self, logprobs: Any) -> NDArray[np.float64]:
         """Moved from the device, as log-probabilities."""

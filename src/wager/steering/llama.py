@@ -29,11 +29,16 @@ from wager.steering.backend import (
     Push,
     Reply,
     Watch,
-    check_block,
-    checked_push,
+    another_message,
+    check_blocks,
+    check_count,
+    check_pool,
+    check_sampling,
+    check_watches,
+    checked_pushes,
     message_span,
-    one_each,
     token_digest,
+    too_long,
 )
 from wager.steering.chat_template import ChatTemplate
 from wager.steering.llama_context import Capture, Context
@@ -62,17 +67,21 @@ class LlamaSteering:
 
     able = Able(capture=True, steer=True, per_request=False, logprobs=True)
 
-    def __init__(self, path: Path, *, name: str, context: int = 512, sequences: int = SEQUENCES, threads: int = 1) -> None:
+    def __init__(
+        self, path: Path, *, name: str, context: int = 512, sequences: int = SEQUENCES, threads: int = 1, shorten: bool = False
+    ) -> None:
         """Loads the file and tests what a control vector does (0.1 s).
 
         Args:
             path: the file.
             name: what it is called in messages and cards: ``embedded``, ``gguf/PATH``.
-            context: tokens of one request, prompt and reply.
+            context: tokens of one request, prompt and reply; at most as many as the model was trained on.
             sequences: requests that run side by side.
             threads: of llama.cpp; two busy threads can be slower than one for a small model.
+            shorten: take the longest context of the model where more is asked for, instead of refusing it.
 
         Raises:
+            UsageError: a context that the model was not trained on, or a size that is none.
             ModelError: the file cannot be loaded, or this build of llama.cpp does not do what it should.
             MissingExtraError: xllamacpp is not installed.
         """
@@ -83,8 +92,20 @@ class LlamaSteering:
         self._model = self._library.llama_model_load_from_file(str(path).encode(), self._library.llama_model_default_params())
         if not self._model:
             raise ModelError(f"llama.cpp cannot load {str(path)!r}: the file is cut off or of an unknown architecture")
+        self._sequences, self._threads = sequences, threads
+        self._contexts: dict[Capture | None, Context] = {}
+        self._read: OrderedDict[tuple[int, ...], bytes] = OrderedDict()
+        try:
+            self._open(path, name)
+            self._context = self._length(context, shorten=shorten)
+            self._test()
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, path: Path, name: str) -> None:
+        """Who the loaded model is, its vocabulary and its chat template."""
         self._vocabulary = self._library.llama_model_get_vocab(self._model)
-        self._context, self._sequences, self._threads = context, sequences, threads
         count = self._library.llama_vocab_n_tokens(self._vocabulary)
         texts = [self._library.llama_vocab_get_text(self._vocabulary, token) or b"" for token in range(count)]
         with path.open("rb") as file:
@@ -100,9 +121,15 @@ class LlamaSteering:
         )
         self._ends = np.array([self._library.llama_vocab_is_eog(self._vocabulary, token) for token in range(count)])
         self._template = ChatTemplate(self._library.llama_model_chat_template(self._model, None), name=name, special=self._special(texts))
-        self._contexts: dict[Capture | None, Context] = {}
-        self._read: OrderedDict[tuple[int, ...], bytes] = OrderedDict()
-        self._test()
+
+    def _length(self, context: int, *, shorten: bool) -> int:
+        """The context, if the model was trained on as many tokens: beyond them it loses the thread without a word of warning."""
+        self._longest = int(self._library.llama_model_n_ctx_train(self._model))
+        if 0 < self._longest < context and not shorten:
+            raise UsageError(
+                f"{self.identity.name} was trained on contexts of {self._longest} tokens, got {context}; give {self._longest} or less"
+            )
+        return min(context, self._longest) if self._longest > 0 else context
 
     def close(self) -> None:
         """Frees the model and its contexts."""
@@ -113,15 +140,16 @@ class LlamaSteering:
             self._library.llama_model_free(self._model)
         self._model = None
 
+    def _check_open(self) -> None:
+        if not self._model:  # llama.cpp would read memory that is no longer its own
+            raise UsageError(f"{self.identity.name} is closed; load it again")
+
     def read(
         self, chats: Sequence[Chat], replies: Sequence[str] | None = None, *, pool: Pool, blocks: Sequence[int] | None = None
     ) -> Floats:
         """As `wager.steering.backend.Backend.read`."""
-        wanted = tuple(range(self.identity.blocks) if blocks is None else [check_block(one, self.identity) for one in blocks])
-        if pool != "prompt_last" and replies is None:
-            raise UsageError(f"the pool {pool!r} needs replies")
-        if replies is not None and len(replies) != len(chats):
-            raise UsageError(f"{len(chats)} chats take one reply each, got {len(replies)}")
+        check_pool(pool, chats, replies)
+        wanted = check_blocks(blocks, self.identity)
         found = np.empty((len(chats), len(wanted), self.identity.width), dtype=np.float32)
         context = self._reading(wanted)
         for at, chat in enumerate(chats):
@@ -129,7 +157,7 @@ class LlamaSteering:
             reply = [] if pool == "prompt_last" or replies is None else self._tokens(replies[at])
             if pool != "prompt_last" and not reply:
                 raise UsageError(f"the reply to request {at} is empty; there is nothing of it to read")
-            self._fits(len(prompt) + len(reply))
+            self._fits(at, chat, len(prompt) + len(reply))
             context.clear()
             self._prompted(context, {0: prompt[:-1]}, {})
             captured = context.captured([prompt[-1], *reply], wanted)
@@ -140,17 +168,19 @@ class LlamaSteering:
 
     def read_message(self, chats: Sequence[Chat], *, blocks: Sequence[int] | None = None) -> list[MessageTokens]:
         """As `wager.steering.backend.Backend.read_message`."""
-        wanted = tuple(range(self.identity.blocks) if blocks is None else [check_block(one, self.identity) for one in blocks])
+        wanted = check_blocks(blocks, self.identity)
         context = self._reading(wanted)
         found = []
-        for chat in chats:
-            prompt = self._prompt(chat)
-            self._fits(len(prompt))
+        for at, chat in enumerate(chats):
+            prompt, text = self._prompt(chat), chat[-1]["content"]
+            self._fits(at, chat, len(prompt))
             pieces = [self._piece(token) for token in prompt]
-            start, end = message_span(prompt, self._tokens(chat[-1]["content"]), pieces, chat[-1]["content"])
+            start, end = message_span(prompt, self._tokens(text), pieces, text, other=self._prompt(another_message(chat)))
             context.clear()
-            captured = context.captured(prompt[:-1], wanted)[:, start:end]
-            self._keep(prompt[:-1], context.state(0))
+            whole = end == len(prompt)  # no template writes after it: its own last token is the prompt's, too
+            captured = context.captured(prompt if whole else prompt[:-1], wanted)[:, start:end]
+            if not whole:
+                self._keep(prompt[:-1], context.state(0))
             if not np.isfinite(captured).all():
                 raise ModelError(f"{self.identity.name} has activations that are not finite numbers; the file may be damaged")
             found.append(MessageTokens(tuple(pieces[start:end]), np.ascontiguousarray(captured.transpose(1, 0, 2))))
@@ -160,14 +190,13 @@ class LlamaSteering:
         self, chats: Sequence[Chat], replies: Sequence[str], *, pushes: Sequence[Push | None] | Push | None = None
     ) -> list[NDArray[np.float64]]:
         """As `wager.steering.backend.Backend.score`."""
-        if len(replies) != len(chats):
-            raise UsageError(f"{len(chats)} chats take one reply each, got {len(replies)}")
+        check_count(replies, chats, "reply")
         context = self._writing()
         found: list[NDArray[np.float64]] = []
-        each = [checked_push(one, self.identity) for one in one_each(pushes, len(chats))]
-        for chat, reply, push in zip(chats, replies, each, strict=True):
+        each = checked_pushes(pushes, self.identity, len(chats))
+        for at, (chat, reply, push) in enumerate(zip(chats, replies, each, strict=True)):
             prompt, tokens = self._prompt(chat), self._tokens(reply)
-            self._fits(len(prompt) + len(tokens))
+            self._fits(at, chat, len(prompt) + len(tokens))
             context.clear()
             self._prompted(context, {0: prompt[:-1]}, self._during(push, prompt=True))
             logits = context.feed({0: [prompt[-1], *tokens]}, push=self._during(push, prompt=False), every=True)[0]
@@ -187,14 +216,14 @@ class LlamaSteering:
         stop: Stop | None = None,
     ) -> list[Reply]:
         """As `wager.steering.backend.Backend.generate`; ``stop`` is asked after each token of a reply, and True ends that reply there."""
-        if tokens < 1 or temperature < 0:
-            raise UsageError(f"a reply has at least 1 token and a temperature of 0 or more, got {tokens} and {temperature}")
-        for one in watches:
-            check_block(one.block, self.identity)
-        each = [checked_push(one, self.identity) for one in one_each(pushes, len(chats))]
+        check_sampling(tokens, temperature, seed)
+        each = checked_pushes(pushes, self.identity, len(chats))
+        check_watches(watches, self.identity)
+        if prefixes is not None:
+            check_count(prefixes, chats, "prefix")
         prompts = [[*self._prompt(chat), *(self._tokens(prefixes[at]) if prefixes else [])] for at, chat in enumerate(chats)]
-        for prompt in prompts:
-            self._fits(len(prompt) + 1)
+        for at, prompt in enumerate(prompts):
+            self._fits(at, chats[at], len(prompt) + 1)
         groups: dict[int, list[int]] = {}
         for at, push in enumerate(each):
             groups.setdefault(id(push), []).append(at)
@@ -300,14 +329,18 @@ class LlamaSteering:
             return {}
         return push.deltas
 
-    def _fits(self, length: int) -> None:
+    def _fits(self, request: int, chat: Chat, length: int) -> None:
         if length > self._context:
-            raise DataError(f"a text has {length} tokens, more than the {self._context} of the context; raise context")
+            raise too_long(request, chat, length, self._context, most=self._longest if self._longest > 0 else None)
 
     def _prompt(self, chat: Chat) -> list[int]:
-        return self._tokens(self._template.render(chat), special=True)
+        tokens = self._tokens(self._template.render(chat), special=True)
+        if not tokens:
+            raise DataError(f"{self.identity.name} reads no token before the reply; its chat template gives none")
+        return tokens
 
     def _tokens(self, text: str, *, special: bool = False) -> list[int]:
+        self._check_open()
         raw = text.encode()
         room = len(raw) + 8
         held = (ctypes.c_int32 * room)()
@@ -317,6 +350,7 @@ class LlamaSteering:
         return list(held[:count])
 
     def _piece(self, token: int) -> bytes:
+        self._check_open()
         held = ctypes.create_string_buffer(256)
         count = self._library.llama_token_to_piece(self._vocabulary, token, held, 256, 0, False)
         return held.raw[: max(0, count)]
@@ -366,6 +400,7 @@ class LlamaSteering:
 
     def _kept(self, capture: Capture | None) -> Context:
         """The context of a kind, made when it is first needed."""
+        self._check_open()
         if capture not in self._contexts:
             self._contexts[capture] = self._made(capture, tokens=self._context, sequences=self._sequences)
         return self._contexts[capture]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from wager.errors import ModelError, UsageError
 from wager.steering.backend import Floats, ModelIdentity, Watch
-from wager.steering.llama_library import EVALUATED, Batch, Library, view
+from wager.steering.llama_library import EVALUATED, TESTED, Batch, Library, view
 
 __all__ = ["Capture", "Context"]
 
@@ -29,6 +29,15 @@ OUTPUT = b"l_out-"
 
 ROWS = 512
 """Tokens of one decode."""
+
+
+class _Outputs(dict[int, Floats]):
+    """Blocks' outputs of the last pass; one that did not come is the build's fault, not the caller's."""
+
+    def __missing__(self, block: int) -> Floats:
+        raise ModelError(
+            f"this build of llama.cpp gives no output of block {block}, so nothing can be read of it; install xllamacpp{TESTED}"
+        )
 
 
 class Context:
@@ -66,7 +75,7 @@ class Context:
         self._names: dict[bytes, int] = {}
         self._kept: frozenset[int] = frozenset()
         self._units: list[NDArray[np.float64]] = []
-        self._captured: dict[int, Floats] = {}
+        self._captured = _Outputs()
         self._watches: tuple[Watch, ...] = ()
         self._callback = EVALUATED(self._evaluated)
         options: dict[str, float] = {
@@ -185,7 +194,7 @@ class Context:
             for at, (sequence, token, place, wanted) in enumerate(part):
                 self._rows["token"][at], self._rows["pos"][at], self._rows["logits"][at] = token, place, wanted
                 self._batch.seq_id[at][0] = sequence
-            self._captured = {}
+            self._captured = _Outputs()
             status = self._library.llama_decode(self._pointer, self._batch)
             if status != 0:
                 raise ModelError(f"llama.cpp cannot read {len(part)} tokens (status {status})")
