@@ -501,6 +501,25 @@ def test_a_message_of_characters_that_tokens_split_is_found_where_its_template_t
         assert len(found.activations) == len(message.strip().encode())  # a token for each byte
 
 
+def test_a_judge_in_this_process_is_freed_when_it_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    from wager.steering import opening
+
+    opened: list[TorchSteering] = []
+
+    def opens(model: str, **_: Any) -> TorchSteering:
+        opened.append(TorchSteering.of(tiny_model(), tiny_tokenizer(), name=model))
+        return opened[-1]
+
+    monkeypatch.setattr(opening, "open_backend", opens)
+    ask = opening.open_asker("hf/judge", tokens=3)
+    assert ask("w1") == ask("w1")
+    assert len(opened) == 1
+    assert opened[0].model is not None
+    del ask
+    with pytest.raises(UsageError, match="hf/judge is closed"):
+        _ = opened[0].model
+
+
 # files
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -41,18 +42,19 @@ ROWS = 8
 """Requests that transformers runs side by side."""
 
 
-def open_backend(model: str, *, context: int = 512, threads: int = 1, sequences: int | None = None) -> Backend:
+def open_backend(model: str, *, context: int = 512, threads: int = 1, sequences: int | None = None, shorten: bool = False) -> Backend:
     """The model whose activations are to be reached.
 
     Args:
         model: ``embedded``, ``gguf/PATH``, or ``hf/NAME`` with a folder or a name on the Hugging Face hub.
-        context: tokens of one request, prompt and reply, at least 64.
+        context: tokens of one request, prompt and reply, at least 64; transformers takes at most those that the model was made for.
         threads: of llama.cpp; transformers takes those of PyTorch.
-        sequences: requests that run side by side; None takes the backend's own number.
+        sequences: requests that run side by side; None takes the backend's own number. llama.cpp holds memory for context x sequences.
+        shorten: llama.cpp, too, takes the model's own longest context where more is asked for, instead of refusing it.
 
     Raises:
         UnknownNameError: no such kind of model.
-        UsageError: a model behind an API, or a kind without a name.
+        UsageError: a model behind an API, a kind without a name, or a context that the model was not trained on.
         MissingExtraError: the package that runs it is not installed.
         ModelError: it cannot be loaded.
     """
@@ -77,7 +79,7 @@ def open_backend(model: str, *, context: int = 512, threads: int = 1, sequences:
         raise MissingExtraError("xllamacpp", "steer", "steering a GGUF model")
     path = embedded_weights() if kind == "embedded" else Path(rest).expanduser().resolve()
     name = "embedded" if kind == "embedded" else f"gguf/{path.name}"
-    return LlamaSteering(path, name=name, context=context, sequences=sequences or SEQUENCES, threads=threads)
+    return LlamaSteering(path, name=name, context=context, sequences=sequences or SEQUENCES, threads=threads, shorten=shorten)
 
 
 def token_ids(backend: Backend) -> Callable[[str], Sequence[int]]:
@@ -97,7 +99,7 @@ def token_ids(backend: Backend) -> Callable[[str], Sequence[int]]:
 
 
 def open_asker(model: str, *, base_url: str | None = None, tokens: int = WRITTEN) -> Callable[[str], str]:
-    """A chat model as a function from prompt to reply, greedy; opened at the first question.
+    """A chat model as a function from prompt to reply, greedy; opened at the first question, and freed when the function is let go.
 
     Args:
         model: with a base URL its name on that server; without one ``openai/NAME``, or a model of `open_backend`.
@@ -119,10 +121,16 @@ def open_asker(model: str, *, base_url: str | None = None, tokens: int = WRITTEN
 
     def ask(prompt: str) -> str:
         if not opened:
-            opened.append(open_backend(model, context=tokens + 2048, sequences=1))
+            opened.append(open_backend(model, context=tokens + 2048, sequences=1, shorten=True))
         return opened[0].generate([[{"role": "user", "content": prompt}]], tokens=tokens)[0].text
 
+    weakref.finalize(ask, _close, opened)
     return ask
+
+
+def _close(opened: list[Backend]) -> None:
+    while opened:
+        opened.pop().close()
 
 
 class _Server:
