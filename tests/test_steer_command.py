@@ -162,8 +162,8 @@ def test_conversions_keep_what_the_formats_can_hold(shelf: Path, vector: Path) -
     steer("convert", vector, shelf / "v.pt")
     assert np.array_equal(read_vector(shelf / "v.pt").directions[7], before.directions[7])
 
-    _, out, _ = steer("convert", vector, shelf / "dose.gguf", "--dose", "-0.25", "--block", str(BLOCK))
-    assert out == f"wrote {shelf / 'dose.gguf'}: block {BLOCK}, a push at dose -0.25\n"
+    _, out, _ = steer("convert", vector, shelf / "dose.gguf", "--dose", "-0.25", "--block", str(BLOCK), "--beyond")
+    assert out.startswith(f"wrote {shelf / 'dose.gguf'}: block {BLOCK}, a push at dose -0.25\nllama-server --control-vector ")
     pushed = read_vector(shelf / "dose.gguf")
     assert list(pushed.directions) == [BLOCK]
     assert float(np.linalg.norm(pushed.directions[BLOCK])) == pytest.approx(0.25 * before.card.norms[BLOCK], rel=1e-4)

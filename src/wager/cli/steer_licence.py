@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import shlex
 import sys
-from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wager.cli.columns import plain
 from wager.cli.steer_extract import add_model, told
 from wager.errors import UsageError
-from wager.steering.vector import Vector
 
 if TYPE_CHECKING:
     from wager.steering.licence import Licence
@@ -47,6 +45,7 @@ def add_parsers(verbs: Any) -> None:  # Any: argparse names its subparsers' type
 def run(options: argparse.Namespace) -> int:
     """Parses, runs, writes, prints."""
     from wager.files import replacing
+    from wager.steering.card_licence import with_licences
     from wager.steering.licence import examples_of, licence_text, to_json
     from wager.steering.licensing import DOSES, license_dial
     from wager.steering.opening import open_backend
@@ -55,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     from wager.steering.vector_file import read_vector, write_vector
 
     doses = sorted(options.doses or DOSES)
-    if len(set(doses)) < 7 or min(doses) <= 0:
+    if len(set(doses)) < 7 or not all(math.isfinite(one) and one > 0 for one in doses):
         raise UsageError(f"a licence sweeps at least 7 different strengths above 0, got {', '.join(f'{one:g}' for one in doses)}")
     if options.random < 5 or (options.most is not None and options.most < 2) or options.tokens < 1:
         raise UsageError("a licence takes at least 5 random vectors, 2 questions of each group and 1 token")
@@ -91,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
         part.write_text(json.dumps({name: to_json(one) for name, one in licences.items()}, indent=1, allow_nan=False), encoding="utf-8")
     places.append(options.out / "licence.json")
     dial = options.out / f"{trait.name}.safetensors"
-    write_vector(dial, licensed(vectors[0], licences))
+    write_vector(dial, with_licences(vectors[0], licences))
     places.append(dial)
     if options.json:
         print(json.dumps({"schema": 1} | {name: to_json(one) for name, one in licences.items()}, indent=1, allow_nan=False))
@@ -101,13 +100,6 @@ def run(options: argparse.Namespace) -> int:
     for place in places:
         print(f"wrote {plain(str(place))}")
     return 0
-
-
-def licensed(vector: Vector, licences: Mapping[str, Licence]) -> Vector:
-    """The vector with its safe band on its card, and by licence the verdict and the dose; with a gate the band is the gated one."""
-    told_of = {name: {"verdict": one.verdict, "dose": one.chosen.dose} for name, one in licences.items()}
-    card = replace(vector.card, band=licences["gated" if "gated" in licences else "ungated"].band)
-    return Vector(vector.directions, replace(card, receipts={**card.receipts, "licence": told_of}))
 
 
 def plain_lines(text: str) -> str:

@@ -30,7 +30,7 @@ def add_parsers(verbs: Any) -> None:  # Any: argparse names its subparsers' type
     add("--vector", metavar="FILE", type=Path, required=True, help="made by wager steer extract")
     add("--dose", metavar="D", type=float, required=True, help="length of the push over that of the activations; negative is less")
     add("--gate", metavar="FILE", type=Path, help="made by wager steer gate: push only where it fires")
-    add("--beyond", action="store_true", help="also a dose that no sweep has shown to be safe")
+    add("--beyond", action="store_true", help="also a dose that no sweep has shown to be safe, or a dial that failed its licence")
     add("--block", metavar="K", type=int, help="where to push; default the card's")
     add("--positions", choices=("reply", "prompt", "all"), default="reply", help="default reply")
     add("--tokens", metavar="N", type=int, default=64, help="of a reply; default 64")
@@ -42,7 +42,7 @@ def add_parsers(verbs: Any) -> None:  # Any: argparse names its subparsers' type
 
 def run(options: argparse.Namespace) -> int:
     """Parses, answers, prints."""
-    from wager.steering.dose import check_dose
+    from wager.steering.card_licence import check_move
     from wager.steering.opening import open_backend
     from wager.steering.plan import Move, Plan, answered
     from wager.steering.vector_file import read_vector
@@ -50,19 +50,18 @@ def run(options: argparse.Namespace) -> int:
     if not all(one.strip() for one in options.prompts):
         raise UsageError("a prompt holds at least one character")
     vector = read_vector(options.vector)
-    if options.block is not None:
-        vector.at(options.block)
-    moved = options.block is not None and options.block != vector.card.block
-    try:
-        check_dose(options.dose, None if moved else vector.card.band, beyond=options.beyond)  # a band holds at the card's block only
-    except UsageError as error:
-        raise UsageError(f"{error} (--beyond)") from error
     gate = None
     if options.gate is not None:
         from wager.steering.probe_file import read_probe
 
         gate = read_probe(options.gate)
-    plan = Plan(moves=(Move(vector, options.dose, options.block),), gate=gate, positions=options.positions)
+    move = Move(vector, options.dose, options.block)
+    vector.at(options.block)
+    try:
+        check_move(move, gate=gate, positions=options.positions, beyond=options.beyond)
+    except UsageError as error:
+        raise UsageError(f"{error} (--beyond)") from error
+    plan = Plan(moves=(move,), gate=gate, positions=options.positions)
     backend = open_backend(options.model, context=options.context, threads=options.threads)
     try:
         chats = [[{"role": "user", "content": prompt}] for prompt in options.prompts]

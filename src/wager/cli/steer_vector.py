@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from wager.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from wager.steering.probe import Probe
-    from wager.steering.vector import Vector
+    from wager.steering.vector import Card, Vector
 
 __all__ = ["add_parsers"]
 
@@ -42,6 +43,9 @@ def add_parsers(verbs: Any) -> None:  # Any: argparse names its subparsers' type
     made.add_argument("out", metavar="OUT", type=Path, help="where to: .safetensors, .gguf or .pt")
     made.add_argument("--dose", metavar="D", type=float, help="write what a push at this dose adds, so that a scale of 1 gives it")
     made.add_argument("--block", metavar="K", type=int, help="only this block; in .safetensors all, with this one on the card")
+    made.add_argument(
+        "--beyond", action="store_true", help="also a dose that no sweep has shown to be safe, or a dial that failed its licence"
+    )
     made.add_argument("--shift", action="store_true", help="IN is one block late: from llama.cpp's generator, or brainpatch")
     made.set_defaults(run=convert, stopped="nothing was written")
 
@@ -121,12 +125,27 @@ def _card(vector: Vector) -> list[str]:
         ("made by", f"{card.method} of {card.pool}, {card.elicitation}"),
         ("applied at", "not chosen" if card.block is None else f"block {card.block}"),
         ("safe doses", "not measured: no sweep was run" if card.band is None else f"{card.band[0]:+g} to {card.band[1]:+g}"),
+        *_licence(card),
         ("replies", ", ".join(f"{name} {count}" for name, count in card.counts.items()) or "not told"),
         *_at_block(vector),
         *((name, value[:16]) for name, value in card.hashes.items()),
         ("made", ", ".join(f"{name} {value}" for name, value in card.made.items()) or "not told"),
     ]
-    return [*columns(rows, left=(0, 1)), *_receipts(card.receipts)]
+    return [*columns(rows, left=(0, 1)), *_receipts({name: value for name, value in card.receipts.items() if name != "licence"})]
+
+
+def _licence(card: Card) -> list[tuple[str, str]]:
+    """With the gate and without it: the verdict, the safe doses and every reason."""
+    from wager.steering.card_licence import earned
+
+    rows: list[tuple[str, str]] = []
+    for name, one in earned(card).items():
+        gate = f" ({one.gate})" if one.gate is not None else ""
+        dose = "" if one.dose is None else f" at dose {one.dose:+g}"
+        band = "no safe doses measured" if one.band is None else f"safe doses {one.band[0]:+g} to {one.band[1]:+g}"
+        rows.append(("" if rows else "licence", f"{name}{gate}: {one.verdict}{dose}, {band}"))
+        rows += [("", f"  {reason}") for reason in one.reasons]
+    return rows or [("licence", "none was run")]
 
 
 def _at_block(vector: Vector) -> list[tuple[str, str]]:
@@ -188,12 +207,38 @@ def convert(options: argparse.Namespace) -> int:
         vector = read_vector(options.file)
     if options.dose is not None and not options.dose:
         raise UsageError("a dose of 0 adds nothing; leave out --dose to write the raw directions")
+    if options.dose is not None and options.out.suffix != ".safetensors":
+        _check_dose(vector, options)
     kept = write(options.out, vector, dose=options.dose, block=options.block)
     left = sorted(set(vector.directions) - set(kept)) if options.block is None and options.dose is None else []
     print(plain(f"wrote {options.out}: {_span(kept)}, {'raw directions' if options.dose is None else f'a push at dose {options.dose:+g}'}"))
     if left:
         print(f"left out: block {', '.join(map(str, left))}, which the format does not hold")
+    if options.dose is not None and options.out.suffix == ".gguf":
+        print(_served(options.out))
     return 0
+
+
+def _check_dose(vector: Vector, options: argparse.Namespace) -> None:
+    """A push that leaves wager leaves without its gate."""
+    from wager.steering.card_licence import check_move
+    from wager.steering.plan import Move
+
+    try:
+        check_move(Move(vector, options.dose, options.block), beyond=options.beyond)
+    except UsageError as error:
+        raise UsageError(f"{error} (--beyond)") from error
+
+
+def _served(path: Path) -> str:
+    """What llama-server is started with."""
+    from wager.steering.served import llama_server_flags
+
+    try:
+        flags = shlex.join(llama_server_flags(path))
+    except UsageError as error:  # the file is written, and only its name is in the way
+        return plain(f"llama-server does not take this name: {error}")
+    return plain(f"llama-server {flags} adds it to every token, prompt and reply; a safe band is measured at the reply alone")
 
 
 def _span(blocks: tuple[int, ...]) -> str:

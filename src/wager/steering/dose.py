@@ -177,7 +177,9 @@ def check_dose(dose: float, band: Band | tuple[float, float] | None, *, beyond: 
     if beyond or dose == 0:
         return dose
     if band is None:
-        raise UsageError(f"no sweep has measured which doses are safe, so {dose:g} is refused; run one, or allow doses beyond the band")
+        raise UsageError(
+            f"no sweep has measured which doses are safe, so {dose:g} is refused; run wager steer licence, or allow doses beyond the band"
+        )
     low, high = band.ends if isinstance(band, Band) else band
     if not low <= dose <= high:
         raise UsageError(

@@ -88,7 +88,9 @@ def answered(
     push = None
     if plan is not None:
         if not backend.able.steer:
-            raise UsageError(f"{backend.identity.name} cannot be steered: its backend does not reach the activations")
+            raise UsageError(
+                f"{backend.identity.name} cannot be steered: its backend does not reach the activations; use gguf/PATH, hf/NAME or embedded"
+            )
         push = plan.push(backend.identity)
         if plan.gate is not None:
             read = plan.gate.read(backend, chats)

@@ -48,7 +48,9 @@ def card_from_text(text: str, where: str) -> Card:
         raise DataError(f"the card in {where} is no JSON: {error}") from error
     whole = _record(found, where, {"schema", "card"}, {"schema", "card"})
     if type(whole["schema"]) is not int or whole["schema"] != SCHEMA:
-        raise DataError(f"{where} has schema {whole['schema']!r} of vector files; this wager reads {SCHEMA}")
+        raise DataError(
+            f"{where} has schema {whole['schema']!r} of vector files; this wager reads {SCHEMA}; update wager, or extract it again"
+        )
     fields = {field.name for field in dataclasses.fields(Card)}
     data = _record(whole["card"], f"the card in {where}", fields, {"trait", "model"})
     card = Card(**{name: CHECKS[name](value, f"{name!r} in the card in {where}") for name, value in data.items()})

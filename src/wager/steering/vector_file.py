@@ -88,13 +88,15 @@ def read_vector(
 
 
 def at_block(vector: Vector, block: int) -> Vector:
-    """The same vector with a card that names this block.
+    """The same vector with a card that names this block; a safe band stays at the block where it was measured.
 
     Raises:
         UsageError: it has no direction there.
     """
     vector.at(block)
-    return dataclasses.replace(vector, card=dataclasses.replace(vector.card, block=block))
+    return dataclasses.replace(
+        vector, card=dataclasses.replace(vector.card, block=block, band=vector.card.band if block == vector.card.block else None)
+    )
 
 
 def _ours(path: Path) -> Vector:
