@@ -76,6 +76,9 @@ def test_a_licence_is_run_written_and_run_again_for_nothing(
     assert "unlicensed" in page.lower()
     card = read_vector(out / "hallucination.safetensors").card
     assert card.receipts["licence"]["gated"]["verdict"] == "unlicensed"
+    assert card.receipts["licence"]["gated"]["reasons"][-1].startswith("Every question: a trial with 2 questions")
+    assert found["gated"]["about"]["trial"] == "2"
+    assert (card.band, card.receipts["licence"]["gated"]["band"]) == (None, None), "a trial measures no band"
 
     before = [sorted(map(repr, read_samples(out / name))) for name in ("development.parquet", "evaluation.parquet")]
     monkeypatch.setattr(LlamaSteering, "generate", lambda *_, **__: pytest.fail("a kept reply was asked for again"))
@@ -109,6 +112,7 @@ def test_a_gate_that_is_left_out_leaves_nothing_of_it(folder: Path, capsys: pyte
     ("change", "said"),
     [
         (["--doses", "0.1", "0.2"], "at least 7 different strengths above 0, got 0.1, 0.2"),
+        (["--doses", "nan", "0.1", "0.2", "0.3", "0.4", "0.5", "0.6"], "7 different strengths above 0, got nan"),
         (["--random", "3"], "at least 5 random vectors"),
         (["--trait", "halucination"], "did you mean 'hallucination'"),
         (["--gate", "nothing.safetensors"], "nothing.safetensors"),
@@ -122,3 +126,4 @@ def test_what_no_licence_can_be_made_of_is_refused(folder: Path, change: list[st
     complaint = capsys.readouterr().err.splitlines()[-1]
     assert complaint.startswith("wager: ")
     assert said in complaint
+    assert not (folder / "refused").exists()

@@ -12,13 +12,15 @@ import pytest
 
 from wager.errors import DataError, RunError, UsageError
 from wager.steering.backend import Able, Chat, ModelIdentity, Pool, Push, Reply, Watch, one_each
+from wager.steering.card_licence import vector_digest
 from wager.steering.contrast import prompted, teacher_forced
 from wager.steering.directions import random_like
 from wager.steering.expression import shows
 from wager.steering.extract import extract, vector_of
-from wager.steering.licensing import license_dial
+from wager.steering.licensing import check_sets, license_dial
 from wager.steering.plan import Move, Plan, answered
 from wager.steering.probe import fit_probe
+from wager.steering.questions import load
 from wager.steering.samples import Sample, read_samples
 from wager.steering.sweep import Asked, conditions, sweep
 from wager.steering.trait import Question, Trait
@@ -279,6 +281,8 @@ def test_imagination_is_licensed_on_fictions_of_which_several_are_drawn(vector: 
     doses = (0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07)
     found = license_dial(Toy(), [dial, dial], read_trait("imagination"), tmp_path, doses=doses, most=3).ungated  # type: ignore[arg-type]
     assert found.goal == "plays along"
+    assert (found.verdict, found.reasons[-1].partition(":")[0]) == ("unlicensed", "Every question"), "a trial is never licensed"
+    assert (found.about["trial"], found.about["vectors"]) == ("3", ", ".join([vector_digest(dial)[:16]] * 2))
     distinct = found.unsteered.values["distinct"]
     assert distinct.value == pytest.approx(5 / 6)  # four replies tell three tales: of six pairs one is alike
     assert distinct.n_excluded == 0
@@ -293,6 +297,35 @@ def test_imagination_is_licensed_on_fictions_of_which_several_are_drawn(vector: 
         if one.condition.random is not None
     }
     assert drawn == {(0, 0), (1, 1), (2, 0), (3, 1), (4, 0)}
+
+
+@pytest.mark.parametrize(("side", "name"), [("extraction", "evaluation"), ("extraction", "development"), ("evaluation", "harmful")])
+def test_a_trait_made_from_what_its_licence_asks_is_refused(vector: Vector, tmp_path: Path, side: str, name: str) -> None:
+    shared = load(name)[5]  # type: ignore[arg-type]
+    trait = replace(TRAIT, **{side: (*getattr(TRAIT, side), shared)})
+    with pytest.raises(UsageError, match=rf"the {side} questions of 'hallucination' share text: .* with the {name} questions") as caught:
+        license_dial(Toy(), [vector], trait, tmp_path / "out")  # type: ignore[arg-type]
+    assert "change those of the trait" in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_traits_that_are_shipped_share_nothing_with_what_a_licence_asks() -> None:
+    for name in ("hallucination", "overconfidence", "factuality", "imagination", "empathy", "sycophancy"):
+        check_sets(read_trait(name))
+
+
+def test_a_licence_that_ends_before_its_first_reply_leaves_nothing(vector: Vector, tmp_path: Path) -> None:
+    class Stopped(Toy):
+        def generate(self, *_: object, **__: object) -> list[Reply]:
+            raise KeyboardInterrupt
+
+    (tmp_path / "mine").mkdir()
+    for place in (tmp_path / "new" / "out", tmp_path / "mine"):
+        with pytest.raises(KeyboardInterrupt):
+            license_dial(Stopped(), [vector], TRAIT, place, most=2)  # type: ignore[arg-type]
+        with pytest.raises(UsageError, match="strengths above 0, got 1 and nan"):
+            license_dial(Toy(), [vector], TRAIT, place, doses=[float("nan")])  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == [tmp_path / "mine"], "what was there before stays"
 
 
 def test_random_vectors_are_as_long_as_the_dial(vector: Vector) -> None:

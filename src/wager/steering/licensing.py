@@ -7,25 +7,28 @@ replies are the same for all, and are asked for once.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from wager.errors import OutputError, UsageError
 from wager.steering.backend import Backend
+from wager.steering.card_licence import DIGITS, gate_text
+from wager.steering.card_licence import vector_digest as _digest
 from wager.steering.dose import safe_band
 from wager.steering.extract import TOWARDS
-from wager.steering.licence import Chosen, Goal, Licence, choose_dose, licence, sweep_of
+from wager.steering.licence import Check, Chosen, Goal, Licence, choose_dose, licence, sweep_of
 from wager.steering.probe import Probe
-from wager.steering.questions import load
+from wager.steering.questions import QuestionSet, load, overlap
 from wager.steering.samples import Condition, Sample, read_about, read_samples, write_samples
 from wager.steering.sweep import Asked, Key, conditions, sweep
 from wager.steering.trait import Trait
 from wager.steering.vector import Vector
 
-__all__ = ["DOSES", "Licensed", "goal_of", "license_dial"]
+__all__ = ["DOSES", "Licensed", "check_sets", "goal_of", "license_dial"]
 
 DOSES = (0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.8)
 """Strengths of the sweep."""
@@ -86,20 +89,73 @@ def license_dial(
         doses: strengths, in the direction of use.
         random: random vectors of the same length, shared out among the seeds.
         tokens: of a reply.
-        most: questions of each group, for a trial; None is all of them.
+        most: questions of each group, for a trial, which is never licensed; None is all of them.
         told: is given a line of progress at a time.
 
     Raises:
-        UsageError: a vector does not fit the model or the trait, or the folder holds replies of another dial.
+        UsageError: a vector does not fit the model or the trait, a strength is not above 0, the trait shares questions with the licence's,
+            or the folder holds replies of another dial.
         OutputError: the folder cannot be written.
     """
     goal, way = goal_of(trait), TOWARDS[trait.grading]
     for one in vectors:
         one.check_for(backend.identity)
+    if not vectors or not doses or not all(math.isfinite(one) and one > 0 for one in doses):
+        raise UsageError(f"a licence takes vectors and strengths above 0, got {len(vectors)} and {', '.join(f'{one:g}' for one in doses)}")
+    check_sets(trait)
+    with _made(folder):
+        return _licensed(backend, vectors, trait, folder, goal, way, gate, doses, random, tokens, most, told)
+
+
+def check_sets(trait: Trait) -> None:
+    """Passes where nothing that a direction is read or developed from is asked for the licence.
+
+    Raises:
+        UsageError: a text, subject, phrasing or wording in common; the message names the first.
+    """
+    sets: tuple[QuestionSet, ...] = ("development", "evaluation", "creative", "harmful")
+    for side, mine in (("extraction", trait.extraction), ("evaluation", trait.evaluation)):
+        for name in sets:
+            if shared := overlap(mine, load(name)):
+                more = f" and {len(shared) - 1} more" if len(shared) > 1 else ""
+                raise UsageError(
+                    f"the {side} questions of {trait.name!r} share {shared[0]}{more} with the {name} questions of the licence, which would"
+                    " then test what the dial was made from; change those of the trait and extract it again"
+                )
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """The folder, made; of a run that ends before its first reply nothing is left."""
     try:
+        new = [one for one in (folder, *folder.parents) if not one.exists()]
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"the folder {str(folder)!r} cannot be made: {error.strerror}") from error
+        raise OutputError(f"the folder {str(folder)!r} cannot be made: {error.strerror}; name another one") from error
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # one that holds something stays
+            for one in new:
+                one.rmdir()
+        raise
+
+
+def _licensed(
+    backend: Backend,
+    vectors: Sequence[Vector],
+    trait: Trait,
+    folder: Path,
+    goal: Goal,
+    way: Literal[-1, 1],
+    gate: Probe | None,
+    doses: Sequence[float],
+    random: int,
+    tokens: int,
+    most: int | None,
+    told: Told | None,
+) -> Licensed:
+    """Development, choice, evaluation."""
     developed = _run(
         backend, vectors, _developing(trait, goal, most), folder / "development.parquet", doses, way, None, None, gate, tokens, told
     )
@@ -116,12 +172,15 @@ def license_dial(
         backend, vectors, asked, folder / "evaluation.parquet", doses, way, (strengths, random), instruction, gate, tokens, told
     )  # fmt: skip
     found = {
-        gated: licence(
-            evaluated,
-            trait=trait.name,
-            chosen=chosen,
-            band=safe_band(sweep_of(developed, goal=goal, gated=gated), rising=way > 0).ends,
-            about=_about(backend, vectors, gate, tokens),
+        gated: _tried(
+            most,
+            licence(
+                evaluated,
+                trait=trait.name,
+                chosen=chosen,
+                band=safe_band(sweep_of(developed, goal=goal, gated=gated), rising=way > 0).ends,
+                about=_about(backend, vectors, gate, tokens, most),
+            ),
         )
         for gated, chosen in choices.items()
     }
@@ -190,12 +249,6 @@ def _kept(path: Path, about: Mapping[str, object]) -> list[Sample]:
     return read_samples(path)
 
 
-def _digest(vector: Vector) -> str:
-    """SHA-256 of what a vector pushes: its block, its direction there, and the length that a dose is relative to."""
-    block, _ = vector.at()
-    return hashlib.sha256(f"{block}".encode() + vector.push(1.0).deltas[block].tobytes()).hexdigest()
-
-
 def _again(samples: Sequence[Sample], seed: int) -> dict[Key, Sample]:
     """What no vector changes, under another seed."""
     made = [
@@ -228,8 +281,20 @@ def _developing(trait: Trait, goal: Goal, most: int | None) -> list[Asked]:
     return _asked("development", most) + made[:most]
 
 
-def _about(backend: Backend, vectors: Sequence[Vector], gate: Probe | None, tokens: int) -> dict[str, str]:
+def _tried(most: int | None, found: Licence) -> Licence:
+    """A trial is never licensed, whatever its few questions show."""
+    if most is None:
+        return found
+    rule = Check("Every question", False, f"a trial with {most} questions of each group; run it without --most, on all of them")
+    return replace(found, verdict="unlicensed", checks=(*found.checks, rule))
+
+
+def _about(backend: Backend, vectors: Sequence[Vector], gate: Probe | None, tokens: int, most: int | None) -> dict[str, str]:
+    """How it was made. ``vectors``: the first digits of `_digest` of each; ``trial``: questions of each group, where not all were asked."""
     blocks = sorted({str(vector.card.block) for vector in vectors})
     made = {"model": backend.identity.name, "weights": backend.identity.weights[:12], "block": ", ".join(blocks), "tokens": str(tokens)}
     made["contrast"] = ", ".join(sorted({vector.card.elicitation for vector in vectors}))
-    return made if gate is None else {**made, "gate": f"{gate.name}, block {gate.block}, threshold {gate.threshold.value:.3g}"}
+    made["vectors"] = ", ".join(_digest(vector)[:DIGITS] for vector in vectors)
+    if most is not None:
+        made["trial"] = str(most)
+    return made if gate is None else {**made, "gate": gate_text(gate)}
