@@ -4,6 +4,7 @@ import asyncio
 import json
 from dataclasses import replace
 from importlib.resources import files
+from threading import enumerate as enumerate_threads
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,9 +20,11 @@ from wager.gateway.server import application_of, check
 from wager.gateway.settings import DialSettings, Settings, UpstreamSettings, read_settings
 from wager.gateway.upstream import Capabilities, UpstreamError
 from wager.gateway.upstream_embedded import EMBEDDED, EmbeddedUpstream
-from wager.gateway.upstream_steered import SteeredModel, SteeredUpstream
+from wager.gateway.upstream_steered import SteeredModel, SteeredUpstream, Wanted, _choice
 from wager.models.weights import embedded_weights
 from wager.policy.toml import read_policy
+from wager.steering.backend import Reply
+from wager.steering.card_licence import gate_text, vector_digest, with_licences
 from wager.steering.licence_results import Chosen, Figures, Licence, to_json
 from wager.steering.llama import LlamaSteering
 from wager.steering.probe import Probe, Threshold
@@ -44,11 +47,13 @@ def figures():
     return Figures(kind="none", dose=0.0, gated=False, replies=1, seeds=1, ungraded={}, values={}, changes={})
 
 
-def licence(dose, *, verdict="licensed", trait="hedging", gated=False, about=None):
+def licence(dose, *, verdict="licensed", trait="hedging", gated=False, about=None, vector=None, band=(-0.6, 0.6)):
+    """Of the vector, if it is given."""
+    of = {} if vector is None else {"vectors": f"{'0' * 16}, {vector_digest(vector)[:16]}"}
     chosen = Chosen(goal="selectivity", dose=dose, gated=gated, candidates=(), refused={}, questions=())
     return Licence(
         trait=trait, goal="selectivity", verdict=verdict, checks=(), chosen=chosen, at_dose=None, unsteered=figures(), doses=(), controls=(),
-        against={}, band=(-0.6, 0.6), about=about or {},
+        against={}, band=band, about=of | (about or {}),
     )  # fmt: skip
 
 
@@ -90,7 +95,7 @@ def made(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def chat(made):
-    own = written(made.folder, ungated=licence(0.5), gated=licence(0.5, gated=True))
+    own = written(made.folder, ungated=licence(0.5, vector=made.vector), gated=licence(0.5, gated=True, vector=made.vector))
     dials = {
         "hedging": DialSettings(vector=made.file, licence=own),
         "factuality": DialSettings(vector=made.file, gate=made.gated, licence=own),
@@ -298,18 +303,41 @@ def settings_with(dial, **more):
 
 
 def test_the_check_says_what_each_dial_may_do(made):
-    own = written(made.folder, "ungated.json", ungated=licence(-0.3))
+    own = written(made.folder, "ungated.json", ungated=licence(-0.3, vector=made.vector))
     lines = check(settings_with(DialSettings(vector=made.file, licence=own, turn=-1)))
     assert "dial calm: licensed; +1 is the dose -0.3" in lines
     assert "dial calm is off: it has no licence" in check(settings_with(DialSettings(vector=made.file, most=0.2)))
 
 
 def test_a_licence_without_the_gate_does_not_allow_the_gated_dial(made):
-    own = written(made.folder, "ungated.json", ungated=licence(0.3))
+    own = written(made.folder, "ungated.json", ungated=licence(0.3, vector=made.vector))
     dial = read_dial("calm", DialSettings(vector=made.file, gate=made.gated, licence=own, most=0.5))
     assert dial.up.reason == "its licence was run without the gate"
-    refused = written(made.folder, "refused.json", ungated=licence(0.3, verdict="unlicensed"))
+    refused = written(made.folder, "refused.json", ungated=licence(0.3, verdict="unlicensed", vector=made.vector))
     assert not read_dial("calm", DialSettings(vector=made.file, licence=refused)).licensed
+
+
+def test_a_licence_that_cannot_be_of_this_vector_or_was_a_trial_turns_nothing_on(made):
+    old = written(made.folder, "old.json", ungated=licence(0.3))
+    dial = read_dial("calm", DialSettings(vector=made.file, licence=old, most=0.5))
+    assert not dial.licensed
+    assert dial.up.reason.startswith("its licence does not say of which vector it is")
+    tried = written(made.folder, "tried.json", ungated=licence(0.3, vector=made.vector, about={"trial": "2"}))
+    dial = read_dial("calm", DialSettings(vector=made.file, licence=tried, most=0.5))
+    assert not dial.licensed
+    assert dial.up.reason.startswith("its licence was a trial with few questions")
+    assert dial.band == (-0.5, 0.5), "nor is the band of a trial taken"
+
+
+def test_with_a_gate_the_band_is_that_with_the_gate_and_without_one_that_without(made):
+    gated = licence(0.5, gated=True, vector=made.vector, band=(-0.6, 0.6), about={"gate": gate_text(made.gate)})
+    found = {"ungated": licence(0.2, vector=made.vector, band=(-0.25, 0.25)), "gated": gated}
+    own, path = written(made.folder, "both.json", **found), made.folder / "both.safetensors"
+    write_vector(path, with_licences(made.vector, found))
+    for licensed in (own, None):  # the card says the same
+        free = {"vector": str(path), "licence": licensed, "unlicensed": True}
+        assert read_dial("calm", DialSettings(gate=made.gated, **free)).band == (-0.6, 0.6)
+        assert read_dial("calm", DialSettings(**free)).band == (-0.25, 0.25)
 
 
 def test_a_dial_never_leaves_the_band(made):
@@ -320,7 +348,7 @@ def test_a_dial_never_leaves_the_band(made):
     assert [dial.dose(value) for value in (1.0, 0.5, 0.0, -0.5, -1.0)] == [0.45, 0.225, 0.0, -0.1, -0.2]
     narrower = read_dial("calm", DialSettings(vector=str(path), unlicensed=True, most=0.1))
     assert (narrower.dose(1.0), narrower.dose(-1.0)) == (0.1, -0.1)
-    outside = written(made.folder, "outside.json", ungated=licence(0.5))
+    outside = written(made.folder, "outside.json", ungated=licence(0.5, vector=made.vector, band=(-0.2, 0.45)))
     with pytest.raises(UsageError, match=r"the dial 'calm': a dose of 0\.5 is outside the safe band"):
         read_dial("calm", DialSettings(vector=str(path), licence=outside))
 
@@ -331,8 +359,10 @@ def test_dials_that_cannot_be_stop_the_start_in_one_line(made, tmp_path):
     weights = replace(made.gate.model, weights="0" * 64, name="another")
     write_probe(tmp_path / "gate.safetensors", replace(made.gate, model=weights))
     foreign = written(tmp_path, "foreign.json", ungated=licence(0.3, trait="warmth"))
-    lighter = written(tmp_path, "lighter.json", ungated=licence(0.3, about={"weights": "000000000000"}))
+    lighter = written(tmp_path, "lighter.json", ungated=licence(0.3, vector=made.vector, about={"weights": "000000000000"}))
     elsewhere = written(tmp_path, "elsewhere.json", ungated=licence(0.3, about={"block": "3"}))
+    other_way = Vector({BLOCK: -made.vector.directions[BLOCK]}, made.vector.card)
+    another = written(tmp_path, "another.json", ungated=licence(0.3, vector=other_way))
     (tmp_path / "no.json").write_text("[]")
     damaged = written(tmp_path, "damaged.json", ungated=licence("far"))
     vector, free = made.file, {"unlicensed": True, "most": 0.3}
@@ -348,6 +378,7 @@ def test_dials_that_cannot_be_stop_the_start_in_one_line(made, tmp_path):
         (DialSettings(vector=vector, licence=damaged), "its dose is no number"),
         (DialSettings(vector=vector, licence=lighter), "its licence is of weights 000000000000"),
         (DialSettings(vector=vector, licence=elsewhere), "is of a vector at block 3, and this one is applied at 16"),
+        (DialSettings(vector=vector, licence=another), "is of another vector of 'hedging'"),
         (DialSettings(vector=vector, unlicensed=True), "state the largest dose with most"),
     ]
     for dial, what in wrong:
@@ -370,16 +401,43 @@ def test_a_dial_of_another_model_stops_the_server_itself(made, tmp_path):
     other = replace(made.vector.card.model, width=64, name="another")
     write_vector(tmp_path / "other.safetensors", Vector({BLOCK: np.ones(64, dtype=np.float32)}, replace(made.vector.card, model=other)))
     dial = read_dial("calm", DialSettings(vector=str(tmp_path / "other.safetensors"), unlicensed=True, most=0.3))
-    steering = SteeredModel(Dials({"calm": dial}))
+    steering, before = SteeredModel(Dials({"calm": dial})), set(enumerate_threads())
 
     async def started():
+        with pytest.raises(UsageError, match="width 64"):
+            await steering.start()
+        for one in set(enumerate_threads()) - before:
+            await asyncio.to_thread(one.join, 30)
+            assert not one.is_alive() or one.name.startswith("asyncio"), "its thread is gone"
         try:
             await steering.start()
         finally:
             await steering.close()
 
-    with pytest.raises(UsageError, match="width 64"):
+    with pytest.raises(UsageError, match="width 64"):  # it is checked again, not taken for started
         asyncio.run(started())
+
+
+@pytest.mark.parametrize(
+    ("tokens", "stop", "content", "kept"),
+    [
+        (("Par", "is", ".", " \n", "\n"), "\n", "Paris. ", ("Par", "is", ".", " \n")),
+        (("Par", "is", ".", "\n"), ".\n", "Paris", ("Par", "is")),
+        (("Par", "is", ".", "\n"), "\n", "Paris.", ("Par", "is", ".")),
+        ((" Par", "is", ",", " yes"), ",", "Paris", (" Par", "is")),
+        (("\n",), "\n", "", ()),
+        (("\n", "Paris"), "\n", "", ()),
+        ((" Par", "is", "\n"), "?", "Paris", (" Par", "is", "\n")),
+        ((), "?", "", ()),
+    ],
+)
+def test_a_stop_text_among_the_blanks_around_a_reply_is_not_told(tokens, stop, content, kept):
+    text = "".join(tokens).strip()
+    reply = Reply(text=text, tokens=tokens, logprobs=np.full(len(tokens), -0.5), finish="stop")
+    wanted = Wanted(chat=asking(KNOWN), tokens=9, temperature=0.0, stops=(stop,), seeds=(0,), logprobs=True)
+    choice = _choice(reply, 0, wanted)
+    assert choice["message"]["content"] == content
+    assert tuple(one["token"] for one in choice["logprobs"]["content"]) == kept
 
 
 def test_the_settings_file_names_dials_and_their_files_are_seen_from_its_folder(tmp_path):

@@ -16,6 +16,7 @@ from wager.errors import DataError, UsageError, WagerError
 from wager.gateway.settings import DialSettings, Settings
 from wager.gateway.wire import DIAL
 from wager.steering.backend import ModelIdentity
+from wager.steering.card_licence import DIGITS, band_of, gate_text, vector_digest
 from wager.steering.dose import check_dose
 from wager.steering.licence_results import Licence, from_json
 from wager.steering.plan import Move
@@ -25,6 +26,9 @@ from wager.steering.vector import Vector
 from wager.steering.vector_file import read_vector
 
 __all__ = ["Dial", "Dials", "Side", "Turned", "read_dial"]
+
+AGAIN = "wager steer licence again in the same folder: kept replies are not asked again"
+OWN = "give the vector that stands beside its licence"
 
 TOGETHER = "several dials were turned: what was measured of each alone need not hold of them together"
 """Note where more than one push is added."""
@@ -180,7 +184,7 @@ def _limited(
     """The dial with the doses that it may have."""
     holds = licence is not None and licence.verdict == "licensed" and bool(licence.chosen.dose)
     full = licence.chosen.dose if licence is not None and holds else None
-    band = _band(settings, vector, licence, full)
+    band = _band(settings, vector, licence, full, gate)
     if full is not None:
         check_dose(full, band)
     if licence is not None and not holds:
@@ -202,9 +206,10 @@ def _limited(
     )  # fmt: skip
 
 
-def _band(settings: DialSettings, vector: Vector, licence: Licence | None, full: float | None) -> tuple[float, float]:
-    """The safe doses: of the card, else of the licence, else up to the one that was licensed; never more than ``most``."""
-    band = vector.card.band or (licence.band if licence is not None else None)
+def _band(settings: DialSettings, vector: Vector, licence: Licence | None, full: float | None, gate: Probe | None) -> tuple[float, float]:
+    """The safe doses: of the licence, which is with the gate where there is one, else of the card, else up to the one that was licensed;
+    never more than ``most``."""
+    band = licence.band if licence is not None and licence.band is not None else band_of(vector.card, gate)
     if band is None and full is not None:
         band = (min(0.0, full), max(0.0, full))
     if band is None and settings.most is None:
@@ -222,7 +227,9 @@ def _licence(path: Path, vector: Vector, gate: Probe | None) -> tuple[Licence | 
     try:
         found: Any = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise DataError(f"cannot read the licence {str(path)!r}: {error.strerror or error}") from error
+        raise DataError(
+            f"cannot read the licence {str(path)!r}: {error.strerror or error}; name the licence.json that wager steer licence has written"
+        ) from error
     except (ValueError, RecursionError) as error:
         raise DataError(f"the licence {str(path)!r} is no JSON: {str(error)[:120]}") from error
     if not isinstance(found, dict) or not {"ungated", "gated"} & found.keys():
@@ -232,13 +239,24 @@ def _licence(path: Path, vector: Vector, gate: Probe | None) -> tuple[Licence | 
     licence = from_json(found[which])
     dose, about = licence.chosen.dose, licence.about
     if not isinstance(about, Mapping) or (dose is not None and (isinstance(dose, bool) or not isinstance(dose, int | float))):
-        raise DataError(f"the licence {str(path)!r} is damaged: its dose is no number, or it does not say how it was made")
+        raise DataError(f"the licence {str(path)!r} is damaged: its dose is no number, or it does not say how it was made; run {AGAIN}")
     if licence.trait != vector.card.trait:
-        raise DataError(f"the licence {str(path)!r} is of the trait {licence.trait!r}, and the vector of {vector.card.trait!r}")
+        raise DataError(f"the licence {str(path)!r} is of the trait {licence.trait!r}, and the vector of {vector.card.trait!r}; {OWN}")
     blocks = about.get("block")
     if blocks is not None and str(vector.card.block) not in str(blocks).split(", "):
-        raise DataError(f"the licence {str(path)!r} is of a vector at block {blocks}, and this one is applied at {vector.card.block}")
+        raise DataError(
+            f"the licence {str(path)!r} is of a vector at block {blocks}, and this one is applied at {vector.card.block}; {OWN}"
+        )
+    digests = about.get("vectors")
+    if digests is None:
+        return None, f"its licence does not say of which vector it is: an older wager wrote it; run {AGAIN}"
+    if (digest := vector_digest(vector)[:DIGITS]) not in str(digests).split(", "):
+        raise DataError(f"the licence {str(path)!r} is of another vector of {licence.trait!r} (SHA-256 {digest}... is not in it); {OWN}")
     told = about.get("gate")
-    if gate is not None and told is not None and told != (mine := f"{gate.name}, block {gate.block}, threshold {gate.threshold.value:.3g}"):
-        raise DataError(f"the licence {str(path)!r} is of the gate {str(told)[:80]!r}, and this one is {mine!r}")
+    if gate is not None and told is not None and told != (mine := gate_text(gate)):
+        raise DataError(
+            f"the licence {str(path)!r} is of the gate {str(told)[:80]!r}, and this one is {mine!r}; give that one, or run {AGAIN}"
+        )
+    if "trial" in about:
+        return None, "its licence was a trial with few questions; run wager steer licence without --most"
     return licence, ""

@@ -115,7 +115,12 @@ class SteeredModel:
         """
         if self._worker is None:
             self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="wager-dials")
-            await asyncio.wrap_future(self._worker.submit(self.check))
+            try:
+                await asyncio.wrap_future(self._worker.submit(self.check))
+            except BaseException:  # a second start is to check again, and no thread stays
+                worker, self._worker = self._worker, None
+                worker.shutdown(wait=False)
+                raise
 
     def check(self) -> None:
         """As `start`, in this thread."""
@@ -332,11 +337,15 @@ def _refusal(message: str) -> UpstreamError:
 
 def _choice(reply: Reply, index: int, wanted: Wanted) -> Json:
     """A reply as a choice of a response, without the text that ended it."""
-    places = [place for stop in wanted.stops if (place := reply.text.find(stop)) >= 0]
-    text = reply.text[: min(places)] if places else reply.text
+    written = "".join(reply.tokens)
+    start = len(written) - len(written.lstrip())  # a reply's text is without the blanks around it, where a stop text may be
+    whole = written[:start] + reply.text + (written[len(written.rstrip()) :] if written.strip() else "")
+    places = [place for stop in wanted.stops if (place := whole.find(stop)) >= 0]
+    length = min(places) - start if places else None
+    text = reply.text if length is None else whole[start : start + max(0, length)]
     choice: Json = {"index": index, "message": {"role": "assistant", "content": text}, "finish_reason": reply.finish}
     if wanted.logprobs:
-        choice["logprobs"] = {"content": _tokens(reply, len(text) if places else None)}
+        choice["logprobs"] = {"content": _tokens(reply, length)}
     return choice
 
 
