@@ -7,8 +7,12 @@ import numpy as np
 import pytest
 
 from wager.errors import UsageError
-from wager.steering.backend import Push, Watch
+from wager.steering.backend import Backend, ModelIdentity, Push, Watch
+from wager.steering.extract import extract
+from wager.steering.plan import Move, Plan, answered
 from wager.steering.served import BlackBox, Written, easysteer_body, hotwire_body, llama_server_flags, vllm_hook_body
+from wager.steering.trait_file import read_trait
+from wager.steering.vector import Card, Vector
 
 CHAT = [{"role": "user", "content": "Who?"}]
 
@@ -102,12 +106,28 @@ def test_a_black_box_can_neither_read_nor_steer() -> None:
         (lambda: one.generate([CHAT], watches=[watch]), "cannot show its activations: monitors and gates need"),
         (lambda: one.generate([CHAT], prefixes=["I am"]), "cannot go on from the beginning of a reply"),
         (lambda: one.read([CHAT], pool="prompt_last"), "cannot show its activations: vectors"),
+        (lambda: one.read_message([CHAT]), "cannot show its activations: vectors"),
         (lambda: one.score([CHAT], ["Me."]), "cannot score a given reply"),
     ):
         with pytest.raises(UsageError, match=said) as caught:
             make()
         assert "openai/some" in str(caught.value)
     one.close()
+
+
+def test_a_black_box_is_a_backend_that_what_needs_activations_refuses_by_its_name() -> None:
+    asked: list[Any] = []
+    one: Backend = box(Written(text="Me."), asked)
+    assert isinstance(one, Backend)
+    assert (one.identity.name, one.identity.blocks, one.identity.width) == ("openai/some", 0, 0)
+    assert [found.reply.text for found in answered(one, [CHAT], None)] == ["Me."]
+    model = ModelIdentity(name="m", architecture="a", blocks=2, width=2, vocabulary=3, tokens="t", weights="w")
+    dial = Vector({1: np.ones(2, dtype=np.float32)}, Card(trait="calm", model=model, block=1, norms={1: 2.0}))
+    with pytest.raises(UsageError, match=r"openai/some cannot be steered: .*; use gguf/PATH"):
+        answered(one, [CHAT], Plan(moves=(Move(dial, 0.1),)))
+    with pytest.raises(UsageError, match=r"cannot show its activations: .* openai/some is not one"):
+        extract(one, read_trait("empathy"), lambda *_: True, elicitations=("teacher-forced",))
+    assert len(asked) == 1
 
 
 def test_a_black_box_answers_unsteered() -> None:

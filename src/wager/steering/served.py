@@ -14,13 +14,13 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import numpy as np
 
 from wager.errors import UsageError
-from wager.steering.backend import Able, Chat, Positions, Push, Reply, Watch, one_each
+from wager.steering.backend import Able, Chat, ModelIdentity, Positions, Push, Reply, Watch, one_each
 
 __all__ = ["BlackBox", "Written", "easysteer_body", "hotwire_body", "llama_server_flags", "vllm_hook_body"]
 
@@ -143,12 +143,12 @@ class Written:
     """Whether it ended for its length."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class BlackBox:
     """A model behind an API: it answers, and its activations cannot be reached.
 
     A trait's system prompts can be put to it (prompt contrast) and its log-probabilities read, if it tells them; what needs activations,
-    the dials, monitors and gates, is refused.
+    the dials, monitors and gates, is refused. Implements `wager.steering.backend.Backend`.
     """
 
     name: str
@@ -158,14 +158,26 @@ class BlackBox:
     logprobs: bool
     """Whether it tells the log-probability of each token that it writes."""
 
-    @property
-    def able(self) -> Able:
-        """Nothing but, perhaps, log-probabilities."""
-        return Able(capture=False, steer=False, per_request=False, logprobs=self.logprobs)
+    identity: ModelIdentity = field(init=False)
+    """Its name alone: no block can be reached, so there are none, and no width; which weights answer is not known."""
+    able: Able = field(init=False)
+    """Nothing but, perhaps, log-probabilities."""
+
+    def __post_init__(self) -> None:
+        self.identity = ModelIdentity(name=self.name, architecture="api", blocks=0, width=0, vocabulary=0, tokens="", weights="")
+        self.able = Able(capture=False, steer=False, per_request=False, logprobs=self.logprobs)
 
     def read(
         self, chats: Sequence[Chat], replies: Sequence[str] | None = None, *, pool: str, blocks: Sequence[int] | None = None
     ) -> NoReturn:
+        """Always refused.
+
+        Raises:
+            UsageError: activations cannot be read.
+        """
+        self._refuse("show its activations", "vectors, monitors and gates")
+
+    def read_message(self, chats: Sequence[Chat], *, blocks: Sequence[int] | None = None) -> NoReturn:
         """Always refused.
 
         Raises:
