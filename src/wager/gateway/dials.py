@@ -80,9 +80,12 @@ class Dial:
             if self.gate is not None:
                 self.gate.check_for(model)
         except UsageError as error:
-            raise UsageError(f"the dial {self.name!r}: {error}") from error
+            raise UsageError(f"the dial {self.name!r}: {error}; give files made with this model, or serve theirs") from error
         if self.weights is not None and not model.weights.startswith(self.weights):
-            raise UsageError(f"the dial {self.name!r}: its licence is of weights {self.weights}, and {model.name} has {model.weights[:12]}")
+            raise UsageError(
+                f"the dial {self.name!r}: its licence is of weights {self.weights}, and {model.name} has {model.weights[:12]};"
+                " run wager steer licence with this model"
+            )
 
     @property
     def line(self) -> str:
