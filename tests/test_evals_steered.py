@@ -3,6 +3,10 @@
 import asyncio
 import dataclasses
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +15,17 @@ import pytest
 from inspect_ai.log import list_eval_logs, read_eval_log
 from inspect_ai.model import ChatMessageUser, GenerateConfig, Model, ModelOutput, get_model
 
-from conftest import absent
+from conftest import absent, heed_signals
 from wager.answers import ConfidenceSource
 from wager.cli import main
-from wager.errors import MissingExtraError, ModelError, UsageError
+from wager.errors import DataError, MissingExtraError, ModelError, UsageError
 from wager.evals.batching import Batcher, Request, batcher_for
 from wager.evals.dials import Steering, find_dial, steering_of
 from wager.evals.steered import CONTEXT, SEQUENCES
 from wager.steering.backend import Floats, ModelIdentity
 from wager.steering.monitor import UNKNOWN
+from wager.steering.opening import open_backend
+from wager.steering.plan import Plan
 from wager.steering.probe import Probe, Threshold
 from wager.steering.probe_file import write_probe
 from wager.steering.vector import Card, Vector
@@ -139,6 +145,97 @@ def test_only_what_the_gate_fires_on_is_pushed(batcher: Batcher, dials: Path, re
     fires = probe.fires(read).tolist()
     assert sum(same for same, fired in zip(left, fires, strict=True) if not fired) >= 3
     assert sum(same for same, fired in zip(left, fires, strict=True) if fired) <= 1
+
+
+def test_a_gate_and_a_probe_may_read_every_token_of_the_question(batcher: Batcher, dials: Path, read: Floats, tmp_path: Path) -> None:
+    chats = [[{"role": "user", "content": one}] for one in QUESTIONS]
+    drawn = dataclasses.replace(gate(batcher.identity, read), pool="prompt_top")
+    highest = [
+        (one.activations[:, 0].astype(np.float64) @ drawn.direction.astype(np.float64)).max()
+        for one in batcher._backend.read_message(chats, blocks=[BLOCK])
+    ]
+    ends = batcher._backend.read(chats, pool="prompt_last", blocks=[BLOCK])[:, 0].astype(np.float64) @ drawn.direction
+    assert not np.allclose(highest, ends, atol=0.1)  # another place than the last token before the reply
+    edge = float(np.sort(highest)[3] + np.sort(highest)[4]) / 2
+    top = dataclasses.replace(drawn, threshold=dataclasses.replace(drawn.threshold, value=edge), intercept=-0.5 * edge)
+    write_probe(tmp_path / "top.safetensors", top)
+    file = str(tmp_path / "top.safetensors")
+    outputs = asked(steered(vector=f"{dials / 'drift.safetensors'}:3", gate=file, probe=file, beyond=True))
+    assert [done(one)["fired"] for one in outputs] == [one > edge for one in highest]
+    assert [done(one)["pushed"] for one in outputs] == [one > edge for one in highest]
+    expected = [1 / (1 + np.exp(-0.5 * (one - edge))) for one in highest]
+    assert [done(one)["probability"] for one in outputs] == pytest.approx(expected, abs=1e-3)
+    assert [done(one)["probe"] for one in outputs] == pytest.approx([1 - one for one in expected], abs=1e-3)
+
+
+def test_a_message_without_a_token_fails_alone_where_every_token_is_read(dials: Path, read: Floats, batcher: Batcher) -> None:
+    plan = Plan(moves=(), gate=dataclasses.replace(gate(batcher.identity, read), pool="prompt_top"))
+    wanted = [
+        batcher.submit(Request(chat=({"role": "user", "content": one},), plan=plan, probe=None, tokens=4, temperature=0.0, seed=None))
+        for one in (QUESTIONS[0], "", QUESTIONS[1])
+    ]
+    with pytest.raises(DataError, match="does not stand in the prompt"):
+        wanted[1].result(60)
+    assert [one.result(60).steered.reply.text != "" for one in (wanted[0], wanted[2])] == [True, True]
+
+
+def test_a_gate_or_a_confidence_that_needs_the_reply_is_refused(dials: Path, read: Floats, batcher: Batcher, tmp_path: Path) -> None:
+    known = gate(batcher.identity, read)
+    write_probe(tmp_path / "late.safetensors", dataclasses.replace(known, pool="reply_mean"))
+    write_probe(tmp_path / "length.safetensors", dataclasses.replace(known, what="the reply is long"))
+    late = str(tmp_path / "late.safetensors")
+    with pytest.raises(UsageError, match="reads reply_mean, which is there only once there is a reply"):
+        steering_of({"vector": f"{dials / 'drift.safetensors'}:0.1", "gate": late})[0].plan()
+    with pytest.raises(UsageError, match="reads reply_mean"):
+        steering_of({"probe": late})[0].confidence()
+    with pytest.raises(UsageError, match="tells 'the reply is long'"):
+        steering_of({"probe": str(tmp_path / "length.safetensors")})[0].confidence()
+
+
+def test_a_closed_batcher_ends_what_it_writes_and_refuses_what_waits(batcher: Batcher) -> None:
+    one = Batcher(open_backend("embedded", context=1024, sequences=1), rows=1, context=1024)
+    asks = [
+        Request(chat=({"role": "user", "content": "Count to a million."},), plan=None, probe=None, tokens=900, temperature=2.0, seed=number)
+        for number in range(2)
+    ]
+    running, waiting = map(one.submit, asks)
+    while not running.running():
+        time.sleep(0.01)
+    one.close()
+    with pytest.raises(ModelError, match="was closed while it wrote"):
+        running.result(0)
+    with pytest.raises(ModelError, match="is closed"):
+        waiting.result(0)
+    with pytest.raises(ModelError, match="is closed"):
+        one.submit(asks[1])
+    assert not one._thread.is_alive()
+    one.close()
+
+
+@pytest.mark.parametrize("how", ["end", "interrupt"])
+def test_a_process_that_ends_while_the_model_writes_ends_cleanly(batcher: Batcher, how: str) -> None:
+    script = """
+import time
+from wager.evals.batching import Request, batcher_for
+batcher = batcher_for("embedded", context=1024, threads=1, sequences=2)
+chat = ({"role": "user", "content": "Count to a million."},)
+one = batcher.submit(Request(chat=chat, plan=None, probe=None, tokens=900, temperature=2.0, seed=1))
+while not one.running():
+    time.sleep(0.01)
+time.sleep(0.3)
+print("writing", flush=True)
+"""
+    code = script + ("one.result()\n" if how == "interrupt" else "")
+    running = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_signals
+    )
+    assert running.stdout is not None
+    assert running.stdout.readline() == "writing\n", running.communicate()
+    if how == "interrupt":
+        running.send_signal(signal.SIGINT)
+    _, errors = running.communicate(timeout=60)
+    assert running.returncode == (0 if how == "end" else -signal.SIGINT), errors
+    assert errors.strip().splitlines()[-1:] == ([] if how == "end" else ["KeyboardInterrupt"])
 
 
 def test_what_waits_is_answered_together(batcher: Batcher, dials: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,6 @@
 """Watching a trait: a toy model whose words carry known amounts of it, so that every projection can be worked by hand."""
 
 import zlib
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from wager.errors import DataError, ModelError, UsageError
 from wager.metrics.results import Estimate
-from wager.steering.backend import Able, Backend, ModelIdentity, Reply, check_block
+from wager.steering.backend import Able, Backend, MessageTokens, ModelIdentity, Reply, check_block
 from wager.steering.monitor import UNKNOWN, WRONG, as_confidence, calibrated, drift, monitor, screen
 from wager.steering.probe import Probe, false_fire_threshold
 from wager.steering.vector import Card, Vector
@@ -46,6 +45,17 @@ class Toy:
             words = words[-1:] if pool == "reply_last" else words
             rows.append([np.mean([self.word(word, block) for word in words], axis=0) for block in kept])
         return np.asarray(rows, dtype=np.float32).reshape(len(chats), len(kept), WIDTH)
+
+    def count(self, chat) -> int:
+        return sum(len(one["content"].split()) for one in chat)
+
+    def read_message(self, chats, *, blocks=None) -> list[MessageTokens]:
+        kept = range(BLOCKS) if blocks is None else blocks
+        words = [chat[-1]["content"].split() for chat in chats]
+        return [
+            MessageTokens(tuple(word.encode() for word in each), np.array([[self.word(word, one) for one in kept] for word in each]))
+            for each in words
+        ]
 
     def score(self, chats, replies, *, pushes=None):
         return [np.full(len(reply.split()), -1.0) for reply in replies]
@@ -285,11 +295,9 @@ def test_several_own_replies_are_averaged_and_empty_ones_counted() -> None:
 
 def test_a_confidence_falls_as_the_probe_sees_an_error_coming() -> None:
     toy = Toy()
-    activations: Sequence[object] = [np.eye(WIDTH)[0] * amount for amount in (-3.0, 0.5, 4.0)]
-    found = as_confidence(probe(toy), activations)
+    read = probe(toy).projection([np.eye(WIDTH)[0] * amount for amount in (-3.0, 0.5, 4.0)])
+    found = as_confidence(probe(toy), read)
     assert found == pytest.approx([1 / (1 + np.exp(-7)), 0.5, 1 / (1 + np.exp(7))])
-    assert as_confidence(probe(toy, UNKNOWN), activations) == pytest.approx(found)
+    assert as_confidence(probe(toy, UNKNOWN), read) == pytest.approx(found)
     with pytest.raises(UsageError, match="tells 'the reply is long'"):
-        as_confidence(probe(toy, "the reply is long"), activations)
-    with pytest.raises(DataError, match="not finite"):
-        as_confidence(probe(toy), np.full(WIDTH, np.nan))
+        as_confidence(probe(toy, "the reply is long"), read)

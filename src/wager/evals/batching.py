@@ -6,16 +6,18 @@ oldest request's group goes next. A request with a seed and a temperature is dra
 
 from __future__ import annotations
 
+import atexit
 import secrets
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
-from wager.errors import DataError, ModelError
+from wager.errors import DataError, ModelError, WagerError
 from wager.steering.backend import Backend
+from wager.steering.llama import LlamaSteering
 from wager.steering.monitor import as_confidence
 from wager.steering.opening import open_backend
 from wager.steering.plan import Plan, Steered, answered
@@ -85,6 +87,12 @@ class Batcher:
         self._closed = False
         self._thread = threading.Thread(target=self._serve, name="wager-steered", daemon=True)
         self._thread.start()
+        atexit.register(self.close)  # a thread that is inside of llama.cpp when the interpreter goes takes the process with it
+
+    @property
+    def closed(self) -> bool:
+        """Whether it answers no more."""
+        return self._closed
 
     def submit(self, request: Request) -> Future[Written]:
         """Queues a request. The future raises `TooLongError` where its prompt fills the context."""
@@ -96,12 +104,16 @@ class Batcher:
         return request.future
 
     def close(self) -> None:
-        """Ends the thread once nothing waits, and frees the model."""
+        """Refuses what waits, ends what is written at its next token (transformers: at its end), and frees the model. Done at exit, too."""
         with self._ready:
-            self._closed = True
+            self._closed, waiting, self._waiting = True, self._waiting, []
             self._ready.notify()
+        for one in waiting:
+            if one.future.set_running_or_notify_cancel():
+                one.future.set_exception(ModelError(f"{self.identity.name} is closed"))
         self._thread.join()
         self._backend.close()
+        atexit.unregister(self.close)
 
     def _serve(self) -> None:
         while batch := self._next():
@@ -138,29 +150,48 @@ class Batcher:
                 lengths[one] = self._fitting(one)
             except Exception as error:  # noqa: BLE001 (one chat that the template refuses, or that is too long, fails alone)
                 one.future.set_exception(error)
-        if not lengths:
+        if lengths:
+            self._write(lengths)
+
+    def _write(self, lengths: Mapping[Request, int]) -> None:
+        """The replies to requests of one kind. Where one of them cannot be answered, each is answered by itself, and that one fails."""
+        try:
+            found = self._written(list(lengths))
+        except WagerError as error:
+            alone = [{one: length} for one, length in lengths.items()]
+            if len(alone) == 1 or self._closed:
+                for one in lengths:
+                    one.future.set_exception(error)
+            else:
+                for each in alone:
+                    self._write(each)
             return
+        for (one, length), (steered, known, seconds) in zip(lengths.items(), found, strict=True):
+            one.future.set_result(Written(steered=steered, known=known, prompt=length, seconds=seconds))
+
+    def _written(self, requests: Sequence[Request]) -> list[tuple[Steered, float | None, float]]:
+        """Replies with what the probe said and their share of the time."""
         started = time.perf_counter()
-        first, chats = batch[0], [one.chat for one in lengths]
+        first, chats = requests[0], [one.chat for one in requests]
         known: list[float | None] = [None] * len(chats)
         if first.probe is not None:
-            read = self._backend.read(chats, pool="prompt_last", blocks=[first.probe.block])[:, 0]
-            known = [float(one) for one in as_confidence(first.probe, read)]
+            known = as_confidence(first.probe, first.probe.read(self._backend, chats)).tolist()
         seed = secrets.randbits(31) if first.seed is None else first.seed
-        found = answered(self._backend, chats, first.plan, tokens=first.tokens, temperature=first.temperature, seed=seed)
+        stop = (lambda *_: self._closed) if isinstance(self._backend, LlamaSteering) else None
+        found = answered(
+            self._backend, chats, first.plan, tokens=first.tokens, temperature=first.temperature, seed=seed, stop=stop
+        )  # fmt: skip
+        if self._closed:
+            raise ModelError(f"{self.identity.name} was closed while it wrote")
         seconds = (time.perf_counter() - started) / len(chats)
-        for (one, length), steered, sure in zip(lengths.items(), found, known, strict=True):
-            one.future.set_result(Written(steered=steered, known=sure, prompt=length, seconds=seconds))
+        return [(steered, sure, seconds) for steered, sure in zip(found, known, strict=True)]
 
     def _fitting(self, request: Request) -> int:
         """Tokens of the prompt, which leave room for at least one more."""
-        from wager.steering.llama import LlamaSteering
-
-        backend: Any = self._backend
-        tokens = backend._prompt(request.chat) if isinstance(backend, LlamaSteering) else backend._prompts([request.chat])[0]
-        if len(tokens) >= self.context:
-            raise TooLongError(f"the prompt has {len(tokens)} tokens, and the context {self.context}; raise it with -M context=N")
-        return len(tokens)
+        count = self._backend.count(request.chat)
+        if count >= self.context:
+            raise TooLongError(f"the prompt has {count} tokens, and the context {self.context}; raise it with -M context=N")
+        return count
 
 
 _BATCHERS: dict[tuple[Any, ...], Batcher] = {}
@@ -181,7 +212,7 @@ def batcher_for(model: str, *, context: int, threads: int, sequences: int) -> Ba
     """
     key = (model, context, threads, sequences)
     with _LOCK:
-        if key not in _BATCHERS:
+        if (found := _BATCHERS.get(key)) is None or found.closed:
             backend = open_backend(model, context=context, threads=threads, sequences=sequences)
             _BATCHERS[key] = Batcher(backend, rows=sequences, context=context)
         return _BATCHERS[key]

@@ -17,7 +17,7 @@ from wager.errors import DataError, UnknownNameError, UsageError
 from wager.models.weights import cache_folder
 from wager.steering.backend import Positions
 from wager.steering.dose import check_dose
-from wager.steering.monitor import UNKNOWN, WRONG
+from wager.steering.monitor import as_confidence
 from wager.steering.opening import MODELS, SERVED
 from wager.steering.plan import Move, Plan
 from wager.steering.probe import Probe
@@ -83,7 +83,7 @@ class Steering:
 
         Raises:
             DataError: a file is missing or not what it should be.
-            UsageError: a dose outside its card's band, or without one, that is not meant.
+            UsageError: a dose outside its card's band, or without one, that is not meant; a gate that reads the reply.
         """
         if not self.dials:
             return None
@@ -95,10 +95,7 @@ class Steering:
             except UsageError as error:
                 raise UsageError(f"the dial {one.path.stem!r}: {error} (--beyond, or -M beyond=true)") from error
             moves.append(Move(vector, one.dose))
-        gate = None if self.gate is None else read_probe(self.gate)
-        if gate is not None and gate.pool != "prompt_last":
-            raise UsageError(f"a gate reads the last token before the reply; {str(self.gate)!r} reads {gate.pool}")
-        return Plan(moves=tuple(moves), gate=gate, positions=self.positions)
+        return Plan(moves=tuple(moves), gate=None if self.gate is None else read_probe(self.gate), positions=self.positions)
 
     def confidence(self) -> Probe | None:
         """The probe whose 1 - P is recorded as a confidence.
@@ -110,11 +107,8 @@ class Steering:
         if self.probe is None:
             return None
         found = read_probe(self.probe)
-        if found.what not in (WRONG, UNKNOWN) or found.pool != "prompt_last":
-            raise UsageError(
-                f"a confidence comes from a probe of {WRONG!r} or {UNKNOWN!r} at the last token before the reply;"
-                f" {str(self.probe)!r} tells {found.what!r} from {found.pool}"
-            )
+        found.check_before_reply()
+        as_confidence(found, ())  # says so where it tells something else
         return found
 
     def identity(self) -> dict[str, Any]:

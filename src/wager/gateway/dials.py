@@ -173,8 +173,8 @@ def read_dial(name: str, settings: DialSettings) -> Dial:
         if block == 0:
             raise UsageError("llama.cpp cannot push block 0; choose another block of the vector")
         gate = None if settings.gate is None else read_probe(Path(settings.gate))
-        if gate is not None and gate.pool not in ("prompt_top", "prompt_last"):
-            raise UsageError(f"a gate reads the question (prompt_top, prompt_last), this one {gate.pool}")
+        if gate is not None:
+            gate.check_before_reply()
         licence, missing = (None, "it has no licence") if settings.licence is None else _licence(Path(settings.licence), vector, gate)
         return _limited(name, settings, vector, gate, licence, missing)
     except WagerError as error:

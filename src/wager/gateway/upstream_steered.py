@@ -304,8 +304,8 @@ def _read(engine: LlamaSteering, chat: Chat, one: Turned) -> Reading:
     gate = one.dial.gate
     if gate is None:
         return None, None
-    read = gate.read(engine, [chat])[0]
-    return bool(read > gate.threshold.value), float(gate.probability_at(read))
+    [(fired, probability)] = gate.gated(engine, [chat])
+    return fired, probability
 
 
 def _wanted(request: Json) -> Wanted:

@@ -160,6 +160,10 @@ class Backend(Protocol):
         """
         ...
 
+    def count(self, chat: Chat) -> int:
+        """Tokens of a chat, up to where the reply begins."""
+        ...
+
     def read_message(self, chats: Sequence[Chat], *, blocks: Sequence[int] | None = None) -> list[MessageTokens]:
         """Activations of each token of each chat's last message, in its chat and before any reply; ``blocks`` None is all of them."""
         ...

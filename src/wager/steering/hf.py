@@ -154,6 +154,10 @@ class TorchSteering:
             raise ModelError(f"{self.identity.name} has activations that are not finite numbers; its weights may be damaged")
         return found
 
+    def count(self, chat: Chat) -> int:
+        """As `wager.steering.backend.Backend.count`."""
+        return len(self._prompts([chat])[0])
+
     def read_message(self, chats: Sequence[Chat], *, blocks: Sequence[int] | None = None) -> list[MessageTokens]:
         """As `wager.steering.backend.Backend.read_message`; one chat at a time."""
         wanted = check_blocks(blocks, self.identity)

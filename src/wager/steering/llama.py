@@ -236,7 +236,7 @@ class LlamaSteering:
         return [found[at] for at in range(len(chats))]
 
     def count(self, chat: Chat) -> int:
-        """Tokens of a chat, up to where the reply begins."""
+        """As `wager.steering.backend.Backend.count`."""
         return len(self._prompt(chat))
 
     def _written(

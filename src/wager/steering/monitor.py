@@ -18,7 +18,7 @@ from wager.metrics.calibration import brier, ece
 from wager.metrics.discrimination import auroc
 from wager.metrics.intervals import mean_estimate
 from wager.metrics.results import Estimate
-from wager.steering.backend import Backend, Chat, Floats, ModelIdentity, Pool, Reply, Watch
+from wager.steering.backend import Backend, Chat, ModelIdentity, Pool, Reply, Watch
 from wager.steering.held_out import Fold, binary, coded, phrasing_folds, question_folds, within_auroc
 from wager.steering.probe import Probe, platt
 from wager.steering.vector import Vector
@@ -364,13 +364,12 @@ def _means(backend: Backend, chats: Sequence[Chat], replies: Sequence[str], line
     return _spread(_read(backend, [chats[at] for at in kept], [replies[at] for at in kept], line, "reply_mean"), kept, len(chats))
 
 
-def as_confidence(probe: Probe, activations: ArrayLike | Floats) -> Array:
-    """A probe's 1 - P as a confidence in [0, 1], higher is surer, shape (..., D) to (...): for the source ``probe``.
+def as_confidence(probe: Probe, projection: ArrayLike) -> Array:
+    """A probe's 1 - P as a confidence in [0, 1], higher is surer, of its projections of any shape: for the source ``probe``.
 
     Raises:
         UsageError: the probe tells something else than `WRONG` or `UNKNOWN`.
-        DataError: activations are not finite.
     """
     if probe.what not in (WRONG, UNKNOWN):
         raise UsageError(f"a confidence comes from a probe of {WRONG!r} or {UNKNOWN!r}; {probe.name!r} tells {probe.what!r}")
-    return np.asarray(1.0 - probe.probability(activations))
+    return np.asarray(1.0 - probe.probability_at(projection))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from wager.errors import UsageError
 from wager.steering.backend import Backend, Chat, Floats, ModelIdentity, Positions, Push, Reply, Watch
 from wager.steering.probe import Probe
 from wager.steering.vector import Vector
+
+if TYPE_CHECKING:
+    from wager.steering.llama import Stop
 
 __all__ = ["Move", "Plan", "Steered", "answered"]
 
@@ -38,6 +42,10 @@ class Plan:
     gate: Probe | None = None
     """Pushes only where this fires; None pushes always."""
     positions: Positions = "reply"
+
+    def __post_init__(self) -> None:
+        if self.gate is not None:
+            self.gate.check_before_reply()
 
     def push(self, model: ModelIdentity) -> Push:
         """The sum of the moves.
@@ -77,8 +85,9 @@ def answered(
     tokens: int = 64,
     temperature: float = 0.0,
     seed: int = 0,
+    stop: Stop | None = None,
 ) -> list[Steered]:
-    """One reply to each chat, under the plan.
+    """One reply to each chat, under the plan; ``stop`` is for a backend that takes one (`wager.steering.llama.Stop`).
 
     Raises:
         UsageError: the plan does not fit the model, or the backend cannot steer.
@@ -93,11 +102,11 @@ def answered(
             )
         push = plan.push(backend.identity)
         if plan.gate is not None:
-            read = plan.gate.read(backend, chats)
-            fired = [bool(one > plan.gate.threshold.value) for one in read]
-            told = [float(one) for one in plan.gate.probability_at(read)]
+            for at, (fires, probability) in enumerate(plan.gate.gated(backend, chats)):
+                fired[at], told[at] = fires, probability
     pushes = [push if one is not False else None for one in fired]
-    replies = backend.generate(chats, pushes=pushes, watches=watches, tokens=tokens, temperature=temperature, seed=seed)
+    ends: dict[str, Any] = {} if stop is None else {"stop": stop}
+    replies = backend.generate(chats, pushes=pushes, watches=watches, tokens=tokens, temperature=temperature, seed=seed, **ends)
     return [
         Steered(reply=reply, fired=one, probability=probability, pushed=push is not None and not push.nothing and one is not False)
         for reply, one, probability in zip(replies, fired, told, strict=True)

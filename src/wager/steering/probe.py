@@ -179,11 +179,14 @@ class Probe:
             UsageError: it is of another model, or reads replies.
         """
         self.check_for(backend.identity)
+        self.check_before_reply()
         if self.pool == "prompt_top":
             return np.array([self.projection(one.activations[:, 0]).max() for one in backend.read_message(chats, blocks=[self.block])])
-        if self.pool != "prompt_last":
-            raise UsageError(f"the probe {self.name!r} reads {self.pool}, which is there only once there is a reply")
         return self.projection(backend.read(chats, pool="prompt_last", blocks=[self.block])[:, 0])
+
+    def gated(self, backend: Backend, chats: Sequence[Chat]) -> list[tuple[bool, float]]:
+        """Whether it fires on chats before a word is said, and the probability that it gives; raises as `read`."""
+        return [(bool(one > self.threshold.value), float(self.probability_at(one))) for one in self.read(backend, chats)]
 
     def watch(self) -> Watch:
         """The same direction, recorded while a reply is written."""
@@ -197,6 +200,11 @@ class Probe:
                 raise UsageError(f"the probe {self.name!r} is of {mine.name} with {what} {ours}; {model.name} has {theirs}")
         if mine.weights != model.weights:
             raise UsageError(f"the probe {self.name!r} is of {mine.name}; {model.name} has other weights, fit it anew")
+
+    def check_before_reply(self) -> None:
+        """Raises UsageError unless it reads the question: a gate, and a confidence, are needed before a word is said."""
+        if self.pool not in ("prompt_top", "prompt_last"):
+            raise UsageError(f"the probe {self.name!r} reads {self.pool}, which is there only once there is a reply")
 
     def with_share(self, share: float) -> Probe:
         """The probe where another share of what it reads is positive: the intercept moves by the difference in log-odds."""
