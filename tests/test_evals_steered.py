@@ -218,6 +218,8 @@ def test_a_process_that_ends_while_the_model_writes_ends_cleanly(batcher: Batche
 import time
 from wager.evals.batching import Request, batcher_for
 batcher = batcher_for("embedded", context=1024, threads=1, sequences=2)
+free = batcher._backend.close
+batcher._backend.close = lambda: (free(), print("freed", batcher._thread.is_alive(), flush=True))
 chat = ({"role": "user", "content": "Count to a million."},)
 one = batcher.submit(Request(chat=chat, plan=None, probe=None, tokens=900, temperature=2.0, seed=1))
 while not one.running():
@@ -233,7 +235,8 @@ print("writing", flush=True)
     assert running.stdout.readline() == "writing\n", running.communicate()
     if how == "interrupt":
         running.send_signal(signal.SIGINT)
-    _, errors = running.communicate(timeout=60)
+    output, errors = running.communicate(timeout=60)
+    assert output == "freed False\n"  # the thread had ended, and the model went before the interpreter
     assert running.returncode == (0 if how == "end" else -signal.SIGINT), errors
     assert errors.strip().splitlines()[-1:] == ([] if how == "end" else ["KeyboardInterrupt"])
 

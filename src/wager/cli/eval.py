@@ -230,7 +230,8 @@ def _text(settings: EvalSettings, collected: Collected, summary: Summary, writte
         share = group.unanswerable.get("abstention_rate")
         if share is not None and not isinstance(share, int | dict):
             arm = f"{group.by['arm']}" + (f" t={group.by['target']:g}" if group.by["target"] is not None else "")
-            lines.append(f"nothing to know (invented): {arm} abstained on {percent(share)} of {share.n}")
+            unread = f", {share.n_excluded} without a verdict" if share.n_excluded else ""
+            lines.append(f"nothing to know (invented): {arm} abstained on {percent(share)} of {share.n}{unread}")
     for line, count in collected.conflicts[:3]:
         lines.append(f"the benchmark's own prompt orders an answer ({count} prompts; the note overrides it): {line!r}")
     lines += [f"note: {note}" for note in summary.notes]

@@ -174,13 +174,14 @@ class Batcher:
         started = time.perf_counter()
         first, chats = requests[0], [one.chat for one in requests]
         known: list[float | None] = [None] * len(chats)
-        if first.probe is not None:
+        gate = None if first.plan is None else first.plan.gate
+        if first.probe is not None and first.probe is not gate:
             known = as_confidence(first.probe, first.probe.read(self._backend, chats)).tolist()
         seed = secrets.randbits(31) if first.seed is None else first.seed
         stop = (lambda *_: self._closed) if isinstance(self._backend, LlamaSteering) else None
-        found = answered(
-            self._backend, chats, first.plan, tokens=first.tokens, temperature=first.temperature, seed=seed, stop=stop
-        )  # fmt: skip
+        found = answered(self._backend, chats, first.plan, tokens=first.tokens, temperature=first.temperature, seed=seed, stop=stop)
+        if first.probe is not None and first.probe is gate:
+            known = [None if one.probability is None else 1.0 - one.probability for one in found]
         if self._closed:
             raise ModelError(f"{self.identity.name} was closed while it wrote")
         seconds = (time.perf_counter() - started) / len(chats)

@@ -72,6 +72,8 @@ class SteeredAPI(ModelAPI):
             known = ", ".join((*ARGUMENTS, "context", "threads", "sequences"))
             raise UsageError(f"a steered model takes no argument {next(iter(unknown))!r}; it takes {known}")
         self.plan, self.probe = steering.plan(), steering.confidence()
+        if self.plan is not None and steering.probe is not None and steering.probe == steering.gate:
+            self.probe = self.plan.gate  # the same object: it is read once
         self.batcher = batcher_for(model, context=context, threads=threads, sequences=sequences)
         if self.plan is not None:
             self.plan.push(self.batcher.identity)
