@@ -250,7 +250,9 @@ def test_what_waits_is_answered_together(batcher: Batcher, dials: Path, monkeypa
         return generate(chats, **options)
 
     monkeypatch.setattr(batcher._backend, "generate", counted)
-    asked(steered(vector=f"{dials / 'drift.safetensors'}:0.1"), config=GenerateConfig(temperature=0.0, max_tokens=2))
+    started = time.perf_counter()
+    outputs = asked(steered(vector=f"{dials / 'drift.safetensors'}:0.1"), config=GenerateConfig(temperature=0.0, max_tokens=2))
+    assert 0 < sum(one.time or 0.0 for one in outputs) <= time.perf_counter() - started  # each has its share of the batch's time
     assert sum(sizes) == 8
     assert len(sizes) <= 3
 

@@ -20,6 +20,7 @@ from inspect_ai.model import (
     Logprob,
     Logprobs,
     ModelAPI,
+    ModelCall,
     ModelOutput,
     ModelUsage,
     modelapi,
@@ -86,7 +87,7 @@ class SteeredAPI(ModelAPI):
         tools: list[ToolInfo],
         tool_choice: ToolChoice,
         config: GenerateConfig,
-    ) -> ModelOutput:
+    ) -> ModelOutput | tuple[ModelOutput, ModelCall]:
         """One reply (or ``num_choices`` of them), in a batch with whatever else waits."""
         if tools:
             raise ModelError(f"{self.model_name} runs without tools; choose another model for a task that needs {tools[0].name!r}")
@@ -105,7 +106,8 @@ class SteeredAPI(ModelAPI):
             written = await asyncio.gather(*map(asyncio.wrap_future, waiting))
         except TooLongError as error:
             return ModelOutput.from_content(self.model_name, "", stop_reason="model_length", error=str(error))
-        return self._output(written, longest, config)
+        output = self._output(written, longest, config)
+        return output, ModelCall(request={}, response={}, time=output.time)  # else Inspect counts the wait for others as this reply's time
 
     def _output(self, written: Sequence[Written], longest: int, config: GenerateConfig) -> ModelOutput:
         read, said = sum(one.prompt for one in written), sum(len(one.steered.reply.tokens) for one in written)
