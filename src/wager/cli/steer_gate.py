@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from wager.cli.columns import columns
+from wager.cli.steer_beside import as_json, parts, table
 from wager.cli.steer_extract import add_model, blocks_of, check_out, told
 from wager.errors import UsageError
 
 if TYPE_CHECKING:
-    from wager.metrics.results import Estimate
     from wager.steering.backend import Backend
-    from wager.steering.baseline import Beside, Comparison
+    from wager.steering.baseline import Comparison
     from wager.steering.probe import Probe
     from wager.steering.trait import Question
 
@@ -144,26 +144,16 @@ def _with_comparison(probe: Probe, found: Comparison) -> Probe:
 
     from wager.metrics.results import to_json
 
-    told_of = {name: to_json(one) for name, one in _parts(found)} | {"verdict": found.verdict}
+    told_of = {name: to_json(one) for name, one in parts(found)} | {"verdict": found.verdict}
     return replace(probe, receipts={**probe.receipts, "beside surface form": told_of})
 
 
-def _parts(found: Comparison) -> list[tuple[str, Beside]]:
-    every = (("questions", found.questions), ("phrasings", found.phrasings), ("pooled", found.pooled))
-    return [(name, one) for name, one in every if one is not None]
-
-
 def _text(probe: Probe, found: Comparison, unknown: int, count: int) -> list[str]:
-    rows = [("AUROC, held out", "probe", "length and rarity", "difference")]
-    words = {"questions": "questions", "phrasings": "phrasings, pairs within one", "pooled": "phrasings, all pairs"}
-    for name, one in _parts(found):
-        rows.append((words[name], _estimate(one.probe), _estimate(one.baseline), _estimate(one.difference, signed=True)))
-    by_itself = [(f"  {name} alone", "", _estimate(one), "") for name, one in found.features.items()]
     edge = probe.threshold
     return [
         f"{count} questions, {unknown} about invented things; read at {PLACES[probe.pool]}, block {probe.block}",
         "",
-        *columns([*rows, *by_itself]),
+        *columns(table(found, "probe")),
         "",
         f"verdict: {found.verdict}",
         f"fires above {edge.value:.4g}: asked for at most {edge.rate:g} of known things, {edge.fired} of {edge.n} held out"
@@ -171,25 +161,7 @@ def _text(probe: Probe, found: Comparison, unknown: int, count: int) -> list[str
     ]
 
 
-def _estimate(one: Estimate, *, signed: bool = False) -> str:
-    if one.value is None:
-        return "-"
-    sign = "+" if signed else ""
-    wide = "" if one.low is None or one.high is None else f" [{one.low:{sign}.2f}, {one.high:{sign}.2f}]"
-    return f"{one.value:{sign}.2f}{wide}"
-
-
 def _json(probe: Probe, found: Comparison) -> dict[str, Any]:
     from wager.metrics.results import to_json
 
-    def beside(one: Beside) -> dict[str, Any]:
-        return {**to_json(one), "verdict": one.verdict}
-
-    return {
-        "block": probe.block,
-        "threshold": to_json(probe.threshold),
-        "caught": probe.receipts["caught"],
-        **{name: beside(one) for name, one in _parts(found)},
-        "features": {name: to_json(one) for name, one in found.features.items()},
-        "verdict": found.verdict,
-    }
+    return {"block": probe.block, "threshold": to_json(probe.threshold), "caught": probe.receipts["caught"], **as_json(found)}

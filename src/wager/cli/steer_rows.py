@@ -11,7 +11,7 @@ from typing import Any
 from wager.errors import DataError, UnknownNameError
 from wager.files import replacing
 
-__all__ = ["Rows", "read_rows", "write_rows"]
+__all__ = ["Rows", "read_rows", "text_of", "write_rows"]
 
 MESSAGES = ("messages", "conversations", "conversation")
 PROMPTS = ("prompt", "question", "input", "query", "instruction", "text")
@@ -62,11 +62,11 @@ def read_rows(path: Path, *, prompt: str | None = None, reply: str | None = None
         given = any(said is not None for _, said in pairs)
         return Rows(records, [chat for chat, _ in pairs], [said or "" for _, said in pairs] if given else None, problems)
     said = reply or next((name for name in REPLIES if name in names and name != asked), None)
-    chats = [[{"role": "user", "content": _text(record.get(asked), asked, place)}] for place, record in enumerate(records, start=1)]
+    chats = [[{"role": "user", "content": text_of(record.get(asked), asked, place)}] for place, record in enumerate(records, start=1)]
     if said is None:
         return Rows(records, chats, None, problems)
     replies = [
-        "" if record.get(said) is None else _text(record[said], said, place, blank=True) for place, record in enumerate(records, start=1)
+        "" if record.get(said) is None else text_of(record[said], said, place, blank=True) for place, record in enumerate(records, start=1)
     ]
     return Rows(records, chats, replies, problems)
 
@@ -97,7 +97,17 @@ def _records(path: Path) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
     raise DataError(f"{str(path)!r} is no table: Parquet, CSV or JSON lines are read")
 
 
-def _text(value: object, column: str, place: int, *, blank: bool = False) -> str:
+def text_of(value: object, column: str, place: int, *, blank: bool = False) -> str:
+    """The text in a cell.
+
+    Args:
+        value: what the cell holds.
+        column, place: for the message; rows count from 1.
+        blank: whether an empty text will do.
+
+    Raises:
+        DataError: it is none.
+    """
     if not isinstance(value, str) or not (blank or value.strip()):
         raise DataError(f"row {place}: {column!r} is {'a text' if blank else 'a text of at least one character'}, got {str(value)[:40]!r}")
     return value

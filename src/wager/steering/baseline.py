@@ -19,7 +19,7 @@ from wager.metrics.results import Estimate
 from wager.steering.held_out import Fold, binary, coded, fit_logistic, phrasing_folds, question_folds, within_auroc, within_difference
 from wager.steering.probe import SHRINKAGE, Method, held_out_scores
 
-__all__ = ["Baseline", "Beside", "Comparison", "baseline", "beside", "compare", "compare_scores", "surface_features"]
+__all__ = ["Baseline", "Beside", "Comparison", "baseline", "beside", "compare", "compare_direction", "compare_scores", "surface_features"]
 
 Array = NDArray[np.float64]
 
@@ -189,16 +189,16 @@ class Comparison:
 
     questions: Beside | None
     """On held-out questions of phrasings that were seen; None where only phrasings were held out."""
-    phrasings: Beside
-    """On held-out phrasings (and questions), pairs within one."""
-    pooled: Beside
-    """On held-out phrasings, all pairs: what one threshold meets."""
+    phrasings: Beside | None
+    """On held-out phrasings (and questions), pairs within one; None where none could be held out."""
+    pooled: Beside | None
+    """On held-out phrasings, all pairs: what one threshold meets; None where none could be held out."""
     features: Mapping[str, Estimate]
-    """AUROC of each surface feature within phrasings."""
+    """AUROC of each surface feature within phrasings, or within held-out questions where no phrasing could be held out."""
 
     @property
     def verdict(self) -> Verdict:
-        """``more than surface form`` only if all say so."""
+        """``more than surface form`` only if all that were measured say so."""
         every = {one.verdict for one in (self.questions, self.phrasings, self.pooled) if one is not None}
         return "more than surface form" if every == {"more than surface form"} else "no more than surface form"
 
@@ -259,3 +259,36 @@ def compare_scores(
     strata = np.asarray(groups), np.zeros(len(surface.score))
     within, pooled = (beside(labels, score, surface.score, strata=one, questions=questions, seed=seed) for one in strata)
     return Comparison(None, within, pooled, surface.features)
+
+
+def compare_direction(
+    score: ArrayLike,
+    labels: ArrayLike,
+    features: Mapping[str, ArrayLike],
+    *,
+    groups: Sequence[Hashable] | ArrayLike | None = None,
+    questions: Sequence[Hashable] | ArrayLike | None = None,
+    seed: int = 0,
+) -> Comparison:
+    """What projections onto a direction that comes from other rows show beyond surface form.
+
+    Nothing of the direction is fitted here, only the surface features are: questions, and then phrasings, are held out of those fits.
+
+    Args:
+        score: shape (N,), finite; higher is to mean 1.
+        labels, features, questions, seed: as in `compare`.
+        groups: shape (N,), the phrasing of each row; None, or phrasings that cannot be held out, leave ``phrasings`` and ``pooled`` None.
+
+    Raises:
+        UsageError: shapes or labels do not do, or fewer than two questions of a kind.
+    """
+    one = np.zeros(len(np.asarray(labels)), dtype=np.intp)
+    seen = baseline(labels, features, groups=one, questions=questions, hold="question", seed=seed)
+    asked = beside(labels, score, seen.score, strata=seen.stratum, questions=questions, seed=seed)
+    if groups is None:
+        return Comparison(asked, None, None, seen.features)
+    try:
+        told = compare_scores(score, labels, features, groups=groups, questions=questions, seed=seed)
+    except UsageError:  # one phrasing, or a kind that stands in one of them only
+        return Comparison(asked, None, None, seen.features)
+    return Comparison(asked, told.phrasings, told.pooled, told.features)

@@ -23,7 +23,20 @@ from wager.steering.held_out import Fold, binary, coded, phrasing_folds, questio
 from wager.steering.probe import Probe, platt
 from wager.steering.vector import Vector
 
-__all__ = ["UNKNOWN", "WRONG", "Calibrated", "Drift", "HeldOut", "Monitored", "as_confidence", "calibrated", "drift", "monitor", "screen"]
+__all__ = [
+    "UNKNOWN",
+    "WRONG",
+    "Calibrated",
+    "Drift",
+    "HeldOut",
+    "Monitored",
+    "as_confidence",
+    "calibrated",
+    "drift",
+    "monitor",
+    "screen",
+    "watch_of",
+]
 
 Array = NDArray[np.float64]
 Unknown = float | None
@@ -47,7 +60,7 @@ class Monitored:
     before: tuple[float, ...]
     """Of the last token before the reply: known before a word is said."""
     tokens: tuple[tuple[float, ...], ...] | None
-    """Of each token of the reply; None for given replies, of which a backend reads pools only."""
+    """Of each token of the reply; None for given replies (`wager.steering.reply_tokens` reads them)."""
     pieces: tuple[tuple[str, ...], ...] | None
     """The tokens' texts, in the same places."""
     mean: tuple[Unknown, ...]
@@ -68,8 +81,12 @@ class Monitored:
         return found[pool]
 
 
-def _line(source: Vector | Probe, block: int | None, model: ModelIdentity) -> Watch:
-    """The direction to watch, of a vector or a probe that fits the model."""
+def watch_of(source: Vector | Probe, block: int | None, model: ModelIdentity) -> Watch:
+    """The direction to watch, of a vector or a probe that fits the model.
+
+    Raises:
+        UsageError: it does not fit the model, or a probe is to be read at another block than its own.
+    """
     source.check_for(model)
     if isinstance(source, Probe):
         if block not in (None, source.block):
@@ -114,7 +131,7 @@ def monitor(
         UsageError: the source is of another model, or not one reply for each chat.
         ModelError: the backend recorded another number of projections than the reply has tokens.
     """
-    line = _line(source, block, backend.identity)
+    line = watch_of(source, block, backend.identity)
     if replies is None:
         return _written(backend.generate(chats, watches=[line], tokens=tokens, temperature=temperature, seed=seed), line)
     if len(replies) != len(chats):
@@ -308,7 +325,7 @@ def drift(
         UsageError: the vector does not fit one of them, no chats, or a reply that is empty.
     """
     vector.check_for(base.identity)
-    line = _line(vector, block, tuned.identity)
+    line = watch_of(vector, block, tuned.identity)
     if not chats:
         raise UsageError("drift is measured on at least one chat")
     moved = _read(tuned, chats, replies, line, pool) - _read(base, chats, replies, line, pool)
@@ -343,7 +360,7 @@ def screen(
     Raises:
         UsageError: the vector does not fit, or fewer than one sample.
     """
-    line = _line(vector, block, backend.identity)
+    line = watch_of(vector, block, backend.identity)
     if samples < 1:
         raise UsageError(f"a row is compared with at least 1 reply of the model, got {samples}")
     warmth = (0.0 if samples == 1 else 1.0) if temperature is None else temperature
