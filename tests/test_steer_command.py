@@ -89,11 +89,11 @@ def backend() -> Iterator[Any]:
     opened.close()
 
 
-def gate_of(vector: Vector, threshold: float, *, pool: str = "prompt_last") -> Probe:
+def gate_of(vector: Vector, threshold: float, *, pool: str = "prompt_last", block: int = BLOCK) -> Probe:
     """A gate along a vector whose threshold decides alone."""
     edge = Threshold(value=threshold, rate=0.1, bound="empirical", n=20, fired=1, expected=0.1, upper=0.2)
-    shared: dict[str, Any] = {"name": "unknown", "what": UNKNOWN, "model": vector.card.model, "block": BLOCK, "pool": pool}
-    return Probe(**shared, direction=vector.unit(BLOCK), slope=0.1, intercept=0.0, share=0.5, threshold=edge)
+    shared: dict[str, Any] = {"name": "unknown", "what": UNKNOWN, "model": vector.card.model, "block": block, "pool": pool}
+    return Probe(**shared, direction=vector.unit(block), slope=0.1, intercept=0.0, share=0.5, threshold=edge)
 
 
 def test_extract_tries_blocks_on_development_questions_and_writes_what_it_prints(vector: Path, extracted: tuple[int, str, str]) -> None:
@@ -228,8 +228,8 @@ def test_monitor_adds_columns_beside_those_of_the_data(shelf: Path, vector: Path
     assert (rows[1]["reply"], rows[1]["projection_reply"], rows[1]["difference"]) == (None, None, None)
     assert "1 empty replies have no mean" in text
     assert "\x1b" not in text
-    trace = text.split("word by word:\n")[1].split("\n\n")[0].splitlines()
-    assert [line.split()[-1] for line in trace] == ["Otto", "Brandt", "founded", "it."]
+    trace = text.split("token by token:\n")[1].split("\n\n")[0].splitlines()
+    assert "".join(line.split()[-1] for line in trace) == "OttoBrandtfoundedit."
     assert float(trace[-1].split()[0]) == pytest.approx(expected.last[0], abs=0.011)
 
 
@@ -239,6 +239,8 @@ def test_monitor_lets_the_model_write_where_there_are_no_replies(shelf: Path, ve
     found = json.loads(steer("monitor", vector, data, "--block", BLOCK, "--tokens", "6", "--trace", "2", "--json")[1])
     assert found["columns"]["reply"][1].startswith("".join(one["text"] for one in found["trace"]).strip()[:10])
     assert found["columns"]["projection_reply"][1] == pytest.approx(np.mean([one["projection"] for one in found["trace"]]))
+    for name, key in (("reply_tokens", "text"), ("reply_projections", "projection")):
+        assert found["columns"][name][1] == [one[key] for one in found["trace"]]
 
 
 def test_monitor_of_a_probe_tells_a_probability_of_what_its_pool_holds(shelf: Path, vector: Path) -> None:

@@ -14,6 +14,7 @@ from wager.metrics.results import Estimate
 from wager.steering.backend import Able, Backend, MessageTokens, ModelIdentity, Reply, check_block
 from wager.steering.monitor import UNKNOWN, WRONG, as_confidence, calibrated, drift, monitor, screen
 from wager.steering.probe import Probe, false_fire_threshold
+from wager.steering.reply_tokens import reply_tokens, texts
 from wager.steering.vector import Card, Vector
 
 WIDTH, BLOCKS = 6, 3
@@ -49,13 +50,14 @@ class Toy:
     def count(self, chat) -> int:
         return sum(len(one["content"].split()) for one in chat)
 
-    def read_message(self, chats, *, blocks=None) -> list[MessageTokens]:
+    def read_message(self, chats, *, blocks=None):
         kept = range(BLOCKS) if blocks is None else blocks
-        words = [chat[-1]["content"].split() for chat in chats]
-        return [
-            MessageTokens(tuple(word.encode() for word in each), np.array([[self.word(word, one) for one in kept] for word in each]))
-            for each in words
-        ]
+        made = []
+        for chat in chats:
+            words = chat[-1]["content"].split()
+            read = np.array([[self.word(word, block) for block in kept] for word in words])
+            made.append(MessageTokens(tuple(f" {word}".encode() for word in words), read))
+        return made
 
     def score(self, chats, replies, *, pushes=None):
         return [np.full(len(reply.split()), -1.0) for reply in replies]
@@ -117,6 +119,37 @@ def test_given_replies_are_read_at_the_block_asked_for() -> None:
     assert found.before == (0.0, 0.0, -3.0)
     assert found.tokens is None
     assert found.empty == 1
+
+
+def test_each_token_of_a_given_reply_is_read_once_as_a_message() -> None:
+    toy = Toy()
+    chats, said = asked("ask", "ask", "ask"), ["surely it", "", "perhaps"]
+    found = monitor(toy, chats, said, vector(toy))
+    read = reply_tokens(toy, chats, said, vector(toy), means=found.mean)
+    assert [one and one.pieces for one in read] == [(" surely", " it"), None, (" perhaps",)]
+    assert [one and one.projections for one in read] == [(4.0, 0.0), None, (-2.0,)]
+    with pytest.raises(UsageError, match="3 chats take one reply and one mean each, got 3 and 1"):
+        reply_tokens(toy, chats, said, vector(toy), means=[1.0])
+
+
+@pytest.mark.parametrize("kind", ["another mean", "refused", "not finite"])
+def test_a_reply_that_the_template_changes_is_not_told_by_token(kind: str) -> None:
+    class Changed(Toy):
+        def read_message(self, chats, *, blocks=None):
+            if kind == "refused":
+                raise DataError("the message does not stand in the prompt")
+            return [
+                replace(one, activations=one.activations + (0.1 if kind == "another mean" else np.nan))
+                for one in super().read_message(chats, blocks=blocks)
+            ]
+
+    toy = Changed()
+    assert reply_tokens(toy, asked("ask"), ["surely it"], vector(toy), means=[2.0]) == (None,)
+    assert reply_tokens(Toy(), asked("ask"), ["surely it"], vector(toy), means=[2.0]) != (None,)
+
+
+def test_a_split_character_stands_where_it_ends() -> None:
+    assert texts([b"a\xc3", b"\xa9", b" \xf0\x9f", b"\xa7\xaa", b"\xff", b"\xe2"]) == ("a", "é", " ", "🧪", "\ufffd", "\ufffd")
 
 
 def test_reading_and_writing_agree_on_the_same_reply() -> None:

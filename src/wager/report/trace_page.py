@@ -18,7 +18,7 @@ from wager.files import replacing
 __all__ = ["Traced", "write_trace_page"]
 
 SHADES = 9
-"""Steps from no shade to the darkest one."""
+"""Steps from no shade to the strongest one."""
 
 ENDS = (0.02, 0.98)
 """Quantiles of all projections between which the shades lie: single outliers would leave everything else pale."""
@@ -99,7 +99,7 @@ def _page(title: str, style: str, body: Sequence[str]) -> str:
 def _legend(low: float, high: float) -> str:
     boxes = "".join(f'<i class="s{shade}"></i>' for shade in range(SHADES))
     return (
-        f'<p class="legend" role="img" aria-label="darker is more of it: from {low:+.2f} to {high:+.2f}">'
+        f'<p class="legend" role="img" aria-label="a stronger shade is more of it: from {low:+.2f} to {high:+.2f}">'
         f"<span>{low:+.2f} and less</span>{boxes}<span>{high:+.2f} and more of it</span></p>"
     )
 
