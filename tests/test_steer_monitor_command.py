@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 
 from steering_toy import tiny_model, tiny_tokenizer, user
 from test_steer_command import gate_of, lines_file, steer
-from wager.cli.steer_outcomes import verdict
+from wager.cli.steer_outcomes import Outcomes, judged, judged_text, probabilities, verdict
 from wager.errors import DataError, OutputError, UnknownNameError, UsageError, WagerError
 from wager.report.trace_page import Traced, write_trace_page
 from wager.steering.graded import graded
@@ -171,6 +171,21 @@ def test_what_is_not_graded_or_not_read_is_left_out_and_counted() -> None:
     assert "at least two of them, got 1" in str(one.phrasings_missing)
     with pytest.raises(UsageError, match="40 rows take one value each of the feature 'length'"):
         graded(x.tolist(), shown.tolist(), {"length": x[:3]})
+
+
+def test_blank_replies_are_not_judged() -> None:
+    given = {"column": "right", "tells": "1", "groups": None, "subjects": ("a",) * 8, "questions": tuple("abcdefgh")}
+    found = Outcomes(shown=(True, False) * 4, **given)
+    values = {"before": [1.0, 0.0] * 4, "reply": [1.0, 0.0] * 4}
+    made = judged(found, values, ["w"] * 6 + [" ", ""], lambda text: [1] * len(text.split()), seed=0)
+    one, other = made["before"], made["reply"]
+    assert not isinstance(one, str)
+    assert not isinstance(other, str)
+    assert (one.calibrated.n, other.calibrated.n, other.calibrated.unread) == (8, 6, 2)
+    gone = judged(found, {"reply": [1.0, 0.0] * 4}, ["w", " "] * 4, lambda text: [1] * len(text.split()), seed=0)
+    assert gone == {"reply": "labels are all 1: rows of both kinds are needed"}
+    assert probabilities(gone["reply"], values["reply"]) == [None] * 8
+    assert "mean of the reply: not measured (labels are all 1: rows of both kinds are needed)" in judged_text(found, gone)
 
 
 @pytest.mark.parametrize(

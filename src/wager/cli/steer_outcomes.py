@@ -147,7 +147,7 @@ def judged(
     from wager.steering.graded import graded
 
     asked: dict[str, Any] = dict(surface_features(found.subjects, tokens=tokens))
-    said = [at for at, reply in enumerate(replies) if reply]
+    said = [at for at, reply in enumerate(replies) if reply.strip()]  # blanks alone have no surface form, and nothing to say
     of_reply = surface_features([replies[at] for at in said], tokens=tokens)
     spread = {f"{name} of the reply": [math.nan] * len(replies) for name in of_reply}
     for name, known in of_reply.items():
@@ -155,7 +155,9 @@ def judged(
             spread[f"{name} of the reply"][at] = value
     made: dict[str, Graded | str] = {}
     for name, read in values.items():
-        features = asked | (spread if name.startswith("reply") else {})
+        of = name.startswith("reply")
+        features = asked | (spread if of else {})
+        read = [None if of and not reply.strip() else one for one, reply in zip(read, replies, strict=True)]
         try:
             made[name] = graded(read, found.shown, features, groups=found.groups, questions=found.questions, seed=seed)
         except UsageError as error:  # rows whose reply is empty are left out: one kind may be gone with them
