@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     except UsageError as error:
         raise UsageError(f"{error} (--beyond)") from error
     plan = Plan(moves=(move,), gate=gate, positions=options.positions)
-    backend = open_backend(options.model, context=options.context, threads=options.threads)
+    backend = open_backend(options.model, context=options.context, threads=options.threads, sequences=min(16, len(options.prompts)))
     try:
         chats = [[{"role": "user", "content": prompt}] for prompt in options.prompts]
         found = answered(backend, chats, plan, tokens=options.tokens, temperature=options.temperature, seed=options.seed)

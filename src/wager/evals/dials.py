@@ -16,7 +16,7 @@ from typing import Any, get_args
 from wager.errors import DataError, UnknownNameError, UsageError
 from wager.models.weights import cache_folder
 from wager.steering.backend import Positions
-from wager.steering.dose import check_dose
+from wager.steering.card_licence import check_move
 from wager.steering.monitor import as_confidence
 from wager.steering.opening import MODELS, SERVED
 from wager.steering.plan import Move, Plan
@@ -83,19 +83,20 @@ class Steering:
 
         Raises:
             DataError: a file is missing or not what it should be.
-            UsageError: a dose outside its card's band, or without one, that is not meant; a gate that reads the reply.
+            UsageError: a dial that failed its licence or a dose outside its card's band, or without one, that is not meant; a gate that
+                reads the reply.
         """
         if not self.dials:
             return None
+        gate = None if self.gate is None else read_probe(self.gate)
         moves = []
         for one in self.dials:
-            vector = read_vector(one.path)
+            move = Move(read_vector(one.path), one.dose)
             try:
-                check_dose(one.dose, vector.card.band, beyond=self.beyond)
+                moves.append(check_move(move, gate=gate, positions=self.positions, beyond=self.beyond))
             except UsageError as error:
                 raise UsageError(f"the dial {one.path.stem!r}: {error} (--beyond, or -M beyond=true)") from error
-            moves.append(Move(vector, one.dose))
-        return Plan(moves=tuple(moves), gate=None if self.gate is None else read_probe(self.gate), positions=self.positions)
+        return Plan(moves=tuple(moves), gate=gate, positions=self.positions)
 
     def confidence(self) -> Probe | None:
         """The probe whose 1 - P is recorded as a confidence.
