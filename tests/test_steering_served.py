@@ -127,6 +127,8 @@ def test_a_black_box_is_a_backend_that_what_needs_activations_refuses_by_its_nam
         answered(one, [CHAT], Plan(moves=(Move(dial, 0.1),)))
     with pytest.raises(UsageError, match=r"cannot show its activations: .* openai/some is not one"):
         extract(one, read_trait("empathy"), lambda *_: True, elicitations=("teacher-forced",))
+    with pytest.raises(UsageError, match=r"cannot count a prompt's tokens"):
+        one.count(CHAT)
     assert len(asked) == 1
 
 

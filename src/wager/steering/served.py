@@ -177,6 +177,14 @@ class BlackBox:
         """
         self._refuse("show its activations", "vectors, monitors and gates")
 
+    def count(self, chat: Chat) -> NoReturn:
+        """Always refused.
+
+        Raises:
+            UsageError: its tokens are not told before it answers.
+        """
+        self._refuse("count a prompt's tokens", "counts of tokens")
+
     def read_message(self, chats: Sequence[Chat], *, blocks: Sequence[int] | None = None) -> NoReturn:
         """Always refused.
 
