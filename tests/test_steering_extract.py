@@ -22,7 +22,7 @@ from wager.steering.plan import Move, Plan, answered
 from wager.steering.probe import fit_probe
 from wager.steering.questions import load
 from wager.steering.samples import Sample, read_samples
-from wager.steering.sweep import Asked, conditions, sweep
+from wager.steering.sweep import Asked, conditions, fires, sweep
 from wager.steering.trait import Question, Trait
 from wager.steering.trait_file import read_trait
 from wager.steering.vector import Vector
@@ -258,7 +258,8 @@ def test_a_sweep_answers_once_and_gates_for_nothing(vector: Vector) -> None:
     model = Toy()
     settings = conditions(vector, [0.2, 0.8], way=-1, random=range(2), at=0.8, instruction="be honest")
     kept: list[list[Sample]] = []
-    found = sweep(model, settings, asked, gate=gate(), store=kept.append)  # type: ignore[arg-type]
+    fired = fires(model, gate(), asked)  # type: ignore[arg-type]
+    found = sweep(model, settings, asked, fired=fired, store=kept.append)
     assert model.asked == 8 * (1 + 2 + 2 + 1 + 1)  # unsteered, doses, random, wrong sign, prompt
     assert len(found) == 8 * (7 + 5)  # each push also gated
     by = {(one.condition.kind, one.condition.dose, one.condition.gated, one.group): one for one in found if one.condition.random is None}
@@ -272,7 +273,7 @@ def test_a_sweep_answers_once_and_gates_for_nothing(vector: Vector) -> None:
     assert by["prompt", 0.0, False, "unknown"].hedged
     assert len(kept) == 7
     again = Toy()
-    assert sorted(map(repr, sweep(again, settings, asked, gate=gate(), kept=kept[2]))) == sorted(map(repr, found))  # type: ignore[arg-type]
+    assert sorted(map(repr, sweep(again, settings, asked, fired=fired, kept=kept[2]))) == sorted(map(repr, found))  # type: ignore[arg-type]
     assert again.asked == 8 * 4  # what was kept was not asked again
 
 

@@ -24,7 +24,7 @@ from wager.steering.licence import Check, Chosen, Goal, Licence, choose_dose, li
 from wager.steering.probe import Probe
 from wager.steering.questions import QuestionSet, load, overlap
 from wager.steering.samples import Condition, Sample, read_about, read_samples, write_samples
-from wager.steering.sweep import Asked, Key, conditions, sweep
+from wager.steering.sweep import Asked, Key, conditions, fires, sweep
 from wager.steering.trait import Trait
 from wager.steering.vector import Vector
 
@@ -209,6 +209,7 @@ def _run(
     }
     found = {sample.key: sample for sample in _kept(path, about) if not sample.condition.gated}
     asked_now: set[Condition] = set()
+    fired = None if gate is None else fires(backend, gate, asked)
     for seed, vector in enumerate(vectors):
         if seed:
             found |= _again(list(found.values()), seed)
@@ -222,7 +223,7 @@ def _run(
             write_samples(path, [*rest.values(), *samples], about=about)
 
         kept = [sample for sample in found.values() if sample.condition.seed == seed]
-        made = sweep(backend, settings, asked, gate=gate, tokens=tokens, kept=kept, store=store, told=_numbered(told, seed, len(vectors)))
+        made = sweep(backend, settings, asked, fired=fired, tokens=tokens, kept=kept, store=store, told=_numbered(told, seed, len(vectors)))
         found |= {sample.key: sample for sample in made}
         asked_now |= {one.condition for one in settings}
     texts = {(one.group, one.question.text) for one in asked}

@@ -26,7 +26,7 @@ from wager.steering.samples import Condition, Group, Sample
 from wager.steering.trait import Question, Trait
 from wager.steering.vector import Vector
 
-__all__ = ["Asked", "Setting", "conditions", "sweep"]
+__all__ = ["Asked", "Setting", "conditions", "fires", "sweep"]
 
 Key = tuple[Condition, Group, str, int]
 
@@ -106,7 +106,7 @@ def sweep(
     settings: Sequence[Setting],
     asked: Sequence[Asked],
     *,
-    gate: Probe | None = None,
+    fired: Mapping[str, bool] | None = None,
     tokens: int = 32,
     kept: Sequence[Sample] = (),
     store: Callable[[list[Sample]], None] | None = None,
@@ -118,23 +118,22 @@ def sweep(
         backend: the model.
         settings: see `conditions`; the unsteered one must be among them where a gate is given.
         asked: the questions.
-        gate: None makes no gated samples.
+        fired: by a question's text, whether the gate fires on it (`fires`); None makes no gated samples.
         tokens: of a reply.
         kept: samples of an earlier run that was broken off.
         store: is given all samples after each setting.
         told: is given a line of progress after each setting.
     """
-    if gate is not None and all(one.condition.kind != "none" for one in settings):
+    if fired is not None and all(one.condition.kind != "none" for one in settings):
         raise UsageError("a gated dial needs the unsteered replies: put a setting of kind 'none' first")
     found = {sample.key: sample for sample in kept}
-    fired = _fired(backend, gate, asked)
     places = [_Place(one.group, one.question, place, one.times > 1) for one in asked for place in range(one.times)]
     for number, setting in enumerate(sorted(settings, key=lambda one: one.condition.kind != "none")):
         missing = [one for one in places if (setting.condition, one.group, one.question.text, one.place) not in found]
         for some, temperature in (([one for one in missing if not one.drawn], 0.0), ([one for one in missing if one.drawn], 1.0)):
             for sample in _answered(backend, setting, some, tokens, temperature):
                 found[sample.key] = sample
-        if gate is not None and setting.condition.kind in ("vector", "random", "wrong sign"):
+        if fired is not None and setting.condition.kind in ("vector", "random", "wrong sign"):
             for one in places:
                 found |= _gated(found, setting.condition, one, fired[one.question.text])
         if store is not None:
@@ -144,9 +143,8 @@ def sweep(
     return list(found.values())
 
 
-def _fired(backend: Backend, gate: Probe | None, asked: Sequence[Asked]) -> Mapping[str, bool]:
-    if gate is None:
-        return {}
+def fires(backend: Backend, gate: Probe, asked: Sequence[Asked]) -> dict[str, bool]:
+    """By each question's text, whether the gate fires on it."""
     read = gate.read(backend, [_chat(one.question, None) for one in asked])
     return {one.question.text: bool(value > gate.threshold.value) for one, value in zip(asked, read, strict=True)}
 
