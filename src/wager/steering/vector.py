@@ -18,6 +18,9 @@ from wager.steering.backend import Floats, ModelIdentity, Pool, Positions, Push,
 
 __all__ = ["Card", "Elicitation", "Method", "Vector"]
 
+HOW = "extract one from that model (wager steer extract)"
+"""What to do where a vector does not fit."""
+
 Method = Literal["mean difference", "paired mean difference", "pca", "combination", "imported"]
 Elicitation = Literal["system prompts", "teacher-forced", "combination", "imported"]
 
@@ -36,7 +39,8 @@ class Card:
     block: int | None = None
     """The block that it is best applied at, by its effect on held-out questions; None where that was not measured."""
     norms: Mapping[int, float] = field(default_factory=dict)
-    """By block, the median length of the activations that a push meets, at realistic length."""
+    """By block, the median length of the replies' activations as they were pooled; of a mean over a reply about a fifth shorter than of its
+    single tokens. A dose is relative to it."""
     counts: Mapping[str, int] = field(default_factory=dict)
     """Replies drawn and kept, by side: ``positive``, ``negative``, ``positive kept``, ``negative kept``, ``ungraded``."""
     stability: Mapping[int, float] = field(default_factory=dict)
@@ -121,10 +125,12 @@ class Vector:
         mine = self.card.model
         for what, ours, theirs in (("width", mine.width, model.width), ("number of blocks", mine.blocks, model.blocks)):
             if ours != theirs:
-                raise UsageError(f"the vector of {self.card.trait!r} is of {mine.name} with {what} {ours}; {model.name} has {theirs}")
+                raise UsageError(
+                    f"the vector of {self.card.trait!r} is of {mine.name} with {what} {ours}; {model.name} has {theirs}; {HOW}"
+                )
         if mine.tokens and model.tokens and mine.tokens != model.tokens:
             raise UsageError(
-                f"the vector of {self.card.trait!r} is of {mine.name}, whose tokens are not those of {model.name}: another family"
+                f"the vector of {self.card.trait!r} is of {mine.name}, whose tokens are not those of {model.name}: another family; {HOW}"
             )
 
     def __add__(self, other: Vector) -> Vector:

@@ -69,7 +69,7 @@ def read_vector(
         with path.open("rb") as file:
             start = file.read(16)
     except OSError as error:
-        raise DataError(f"cannot read the vector {str(path)!r}: {error.strerror or error}") from error
+        raise DataError(f"cannot read the vector {str(path)!r}: {error.strerror or error}; wager steer extract writes one") from error
     if start[:4] == b"GGUF":
         from wager.steering.vector_gguf import from_gguf
 
