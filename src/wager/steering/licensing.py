@@ -36,7 +36,7 @@ DOSES = (0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.8)
 RANDOM = 5
 """Random vectors of the same length, shared out among the seeds."""
 
-FICTIONS = 4
+FICTIONS = 2
 """Replies to each creative prompt where imagination is what the dial is for: whether fictions differ cannot be told from one."""
 
 Told = Callable[[str], None]
