@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -235,6 +236,28 @@ def test_a_longer_context_than_the_model_was_trained_on_is_refused_or_shortened(
     assert len(freed) == 1  # what was loaded by then
     assert model._length(8193, shorten=True) == 8192
     assert model._length(100, shorten=True) == model._length(100, shorten=False) == 100
+
+
+def test_ctrl_c_inside_the_callback_is_not_swallowed(model: LlamaSteering, monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluated, sent = Context._evaluated, []
+
+    def stopped(self: Context, tensor: int, asked: bool, data: int) -> bool:
+        if not sent:
+            sent.append(tensor)
+            signal.raise_signal(signal.SIGINT)
+        return evaluated(self, tensor, asked, data)
+
+    monkeypatch.setattr(Context, "_evaluated", stopped)
+    context = Context(model._library, model._model, model.identity, tokens=64, sequences=1, threads=1, capture="callback")
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            context.captured([1, 2], [29])
+        assert len(sent) == 1
+        context.clear()
+        assert context.captured([1, 2], [29]).shape == (1, 2, 576)
+    finally:
+        context.close()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_build_that_names_the_blocks_outputs_otherwise_is_an_error(model: LlamaSteering, monkeypatch: pytest.MonkeyPatch) -> None:

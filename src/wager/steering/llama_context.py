@@ -8,8 +8,11 @@ token. A context is made for one of them or for neither.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
-from collections.abc import Mapping, Sequence
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -195,7 +198,8 @@ class Context:
                 self._rows["token"][at], self._rows["pos"][at], self._rows["logits"][at] = token, place, wanted
                 self._batch.seq_id[at][0] = sequence
             self._captured = _Outputs()
-            status = self._library.llama_decode(self._pointer, self._batch)
+            with _held_back() if self._capture == "callback" else contextlib.nullcontext():
+                status = self._library.llama_decode(self._pointer, self._batch)
             if status != 0:
                 raise ModelError(f"llama.cpp cannot read {len(part)} tokens (status {status})")
             if self._capture == "layer inputs":
@@ -239,3 +243,20 @@ class Context:
         before = self._captured.get(block)  # a batch can be read in several parts
         self._captured[block] = values if before is None else np.concatenate([before, values])
         return True
+
+
+@contextlib.contextmanager
+def _held_back() -> Iterator[None]:
+    """Ctrl-C waits until llama.cpp is done with a batch: raised inside the callback it would be swallowed, and the command would go on."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    came: list[tuple[int, Any]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: came.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if came:
+        before(*came[0])
