@@ -78,8 +78,6 @@ class Batch(ctypes.Structure):
 EVALUATED = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_bool, ctypes.c_void_p)
 """Called for each tensor of a graph: first whether it is wanted, then with its values."""
 
-LOGGED = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
-
 P, I32, U32, SIZE, TEXT = ctypes.c_void_p, ctypes.c_int32, ctypes.c_uint32, ctypes.c_size_t, ctypes.c_char_p
 FLOATS = ctypes.POINTER(ctypes.c_float)
 
@@ -131,8 +129,9 @@ each token of the batch, not only for those with logits.
 """
 
 
-SILENT = LOGGED(lambda level, text, data: None)
-"""Takes what llama.cpp says while it loads; errors come as null pointers."""
+SILENT = ctypes.cast(ctypes.pythonapi.Py_IsInitialized, P)
+"""Takes what llama.cpp says; errors come as null pointers. A C function that reads no argument and does nothing: a Ctrl-C that falls into a
+callback in Python would be swallowed there, and llama.cpp logs while it works."""
 
 
 class Library:
@@ -162,7 +161,7 @@ class Library:
                 self._bind(name, getattr(self._library, symbol), result, arguments)
         self._check("context", self.llama_context_default_params(), CONTEXT)
         self._check("model", self.llama_model_default_params(), MODEL)
-        self.llama_log_set(ctypes.cast(SILENT, P), None)
+        self.llama_log_set(SILENT, None)
 
     def _bind(self, name: str, function: Any, result: Any, arguments: tuple[Any, ...]) -> None:
         function.restype, function.argtypes = result, arguments
