@@ -13,7 +13,7 @@ import pytest
 from wager.errors import DataError, RunError, UsageError
 from wager.steering.backend import Able, Chat, ModelIdentity, Pool, Push, Reply, Watch, one_each
 from wager.steering.card_licence import vector_digest
-from wager.steering.contrast import prompted, teacher_forced
+from wager.steering.contrast import Shows, prompted, teacher_forced
 from wager.steering.directions import random_like
 from wager.steering.expression import shows
 from wager.steering.extract import extract, vector_of
@@ -194,7 +194,11 @@ def test_the_component_is_of_pairs_of_replies_to_the_same_question() -> None:
 
 def test_a_trait_that_always_shows_is_compared_by_what_turning_back_takes_away() -> None:
     always = replace(TRAIT, name="firmness", grading="judge", evaluation=tuple(replace(one, known=None) for one in DEVELOPMENT))
-    found = extract(Toy(), always, lambda trait, question, reply: reply != HEDGE, elicitations=("teacher-forced",), blocks=[1, GOOD, 5])
+    model, told = Toy(), []
+    shown: Shows = lambda trait, question, reply: reply != HEDGE  # noqa: E731
+    found = extract(model, always, shown, elicitations=("teacher-forced",), blocks=[1, GOOD, 5], told=told.append)
+    assert model.asked == 8 * (1 + 3 * 2)  # unpushed, each block both ways; the signs of the chosen one are not asked for again
+    assert told[1] == f"firmness: teacher-forced, block {GOOD}: effect +0.50"
     assert {one.block: (one.effect, one.unknown, one.known) for one in found.tried} == {1: (0, 1, 1), GOOD: (0.5, 1, 0.5), 5: (0, 1, 1)}
     assert found.vector.card.block == GOOD
     with pytest.raises(UsageError, match="no evaluation questions to choose a block on"):

@@ -10,6 +10,7 @@ trait always leaves no other room. A vector whose push moves its trait the other
 from __future__ import annotations
 
 import datetime
+import functools
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -194,12 +195,20 @@ def extract(
         raise DataError("; ".join(starved.values()) or "no kind of contrast was asked for")
     way = TOWARDS[trait.grading]
     before = _measured(backend, None, trait, shows, asked, tokens)
+
+    @functools.cache
+    def pushed(name: Elicitation, block: int, at: float) -> _Measured:
+        return _measured(backend, vectors[name].push(at, block=block), trait, shows, asked, tokens)
+
     tried: list[Tried] = []
-    for name, vector in vectors.items():
+    for name in vectors:
         for block in places:
-            tried.append(_tried(backend, vector, block, way * dose, name, trait, shows, asked, tokens))
+            after = pushed(name, block, way * dose)
+            back = None if facts else pushed(name, block, -way * dose)
+            tried.append(_tried(name, block, way * dose, after, back))
             if told is not None:
-                told(f"{trait.name}: {name}, block {block}: effect {tried[-1].effect}")
+                effect = tried[-1].effect
+                told(f"{trait.name}: {name}, block {block}: effect {'not graded' if effect is None else f'{effect:+.2f}'}")
     best = max(
         (one for one in tried if one.effect is not None), key=lambda one: (round(one.effect or 0.0, 9), one.unknown or 0.0), default=None
     )
@@ -207,7 +216,7 @@ def extract(
         why = "; nor were the replies without a push: see to the judge" if before.shown is None else "; try a smaller dose"
         raise RunError(f"no reply to the development questions could be graded under a push of {way * dose:+g}{why}")
     chosen = vectors[best.elicitation]
-    signs = tuple(_measured(backend, chosen.push(sign * dose, block=best.block), trait, shows, asked, tokens).shown for sign in (-1, 1))
+    signs = tuple(pushed(best.elicitation, best.block, sign * dose).shown for sign in (-1, 1))
     if None in signs or not _agrees(signs, way, before.shown, 1 / len(asked)):
         down, up = map(_share, signs)
         raise RunError(
@@ -248,23 +257,12 @@ def _measured(backend: Backend, push: object, trait: Trait, shows: Shows, asked:
     return _Measured(_mean(told), _mean(hedges[False]), _mean(hedges[True]), len(asked) - len(told))
 
 
-def _tried(
-    backend: Backend,
-    vector: Vector,
-    block: int,
-    dose: float,
-    elicitation: Elicitation,
-    trait: Trait,
-    shows: Shows,
-    asked: Sequence[Question],
-    tokens: int,
-) -> Tried:
-    """A push of a trait about facts, or both ways of another."""
-    after = _measured(backend, vector.push(dose, block=block), trait, shows, asked, tokens)
-    shares, ungraded, sign = (after.unknown, after.known), after.ungraded, 1
-    if trait.grading not in ABOUT_FACTS:
-        back = _measured(backend, vector.push(-dose, block=block), trait, shows, asked, tokens)
-        shares, ungraded, sign = (after.shown, back.shown), ungraded + back.ungraded, 1 if dose > 0 else -1
+def _tried(elicitation: Elicitation, block: int, dose: float, after: _Measured, back: _Measured | None) -> Tried:
+    """A push of a trait about facts, or both ways of another (``back`` is the opposite one)."""
+    if back is None:
+        shares, ungraded, sign = (after.unknown, after.known), after.ungraded, 1
+    else:
+        shares, ungraded, sign = (after.shown, back.shown), after.ungraded + back.ungraded, 1 if dose > 0 else -1
     effect = None if shares[0] is None or shares[1] is None else sign * (shares[0] - shares[1])
     return Tried(elicitation=elicitation, block=block, dose=dose, effect=effect, unknown=shares[0], known=shares[1], ungraded=ungraded)
 

@@ -53,7 +53,7 @@ class _Tokens:
     """The tokens of all questions at one block, with what each is fitted as."""
 
     rows: Array
-    """Shape (T, D), centred on their mean."""
+    """Shape (T, D)."""
     starts: Codes
     """Shape (N + 1,), where each question's tokens begin."""
     weights: Array
