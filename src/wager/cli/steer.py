@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
@@ -30,9 +29,6 @@ examples:
   wager steer monitor hallucination.safetensors replies.jsonl -o watched.parquet
   wager steer convert hallucination.safetensors hallucination.gguf --dose -0.4
 """
-
-CALLBACK = "_evaluated"
-"""llama.cpp's call into Python, in which nearly all of it runs while activations are read: what is raised there is lost."""
 
 
 def add_parser(verbs: Any) -> None:  # Any: argparse names its subparsers' type privately
@@ -66,43 +62,24 @@ def carefully(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Na
 
 @contextlib.contextmanager
 def heeding() -> Iterator[None]:
-    """Ctrl-C ends what is inside, also where it falls into a call from llama.cpp: it is then raised where llama.cpp was called, in the
-    first line after that. A flag that the call itself raised would not do: the signal is served as the call begins, before any ``try``."""
+    """Ctrl-C ends what is inside, also where a library swallows it or makes an error of its own of it."""
     stopped = threading.Event()
 
     def stop(signum: int, frame: FrameType | None) -> None:
         stopped.set()
-        called = next((one.f_back for one in _stack(frame) if one.f_code.co_name == CALLBACK), None)
-        if called is None:
-            signal.default_int_handler(signum, frame)
-        else:
-            called.f_trace = _raise
-            sys.settrace(lambda *_: None)  # without it no frame is traced
+        signal.default_int_handler(signum, frame)
 
     ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if ours:
         signal.signal(signal.SIGINT, stop)
-    tracing = sys.gettrace()
     try:
         yield
-    except Exception as error:  # a library can make an error of its own of it
+    except Exception as error:
         if stopped.is_set():
             raise KeyboardInterrupt from error
         raise
     finally:
-        if stopped.is_set():
-            sys.settrace(tracing)
         if ours:
             signal.signal(signal.SIGINT, signal.default_int_handler)
     if stopped.is_set():
         raise KeyboardInterrupt
-
-
-def _raise(frame: FrameType, event: str, argument: object) -> None:
-    raise KeyboardInterrupt
-
-
-def _stack(frame: FrameType | None) -> Iterator[FrameType]:
-    while frame is not None:
-        yield frame
-        frame = frame.f_back

@@ -30,7 +30,7 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 from wager.errors import ModelError, UsageError
 from wager.evals.batching import Request, TooLongError, Written, batcher_for
 from wager.evals.dials import ARGUMENTS, steerable, steering_of
-from wager.models.provider import MAX_TOKENS, _messages, _stop_reason
+from wager.models.provider import MAX_TOKENS, messages_of, stop_reason
 
 __all__ = ["METADATA", "SteeredAPI", "probe_confidence", "steered"]
 
@@ -94,7 +94,7 @@ class SteeredAPI(ModelAPI):
         for name, nothing in CANNOT.items():
             if getattr(config, name) not in (None, nothing):
                 raise ModelError(f"{self.model_name} is steered, and then takes no {name}; got {getattr(config, name)!r}, leave it out")
-        chat = tuple(_messages(self.model_name, input))
+        chat = tuple(messages_of(self.model_name, input))
         longest = config.max_tokens or MAX_TOKENS
         temperature = 1.0 if config.temperature is None else config.temperature
         seeds = [None if config.seed is None else config.seed + number for number in range(config.num_choices or 1)]
@@ -122,7 +122,7 @@ class SteeredAPI(ModelAPI):
     def _choice(self, written: Written, longest: int, config: GenerateConfig) -> ChatCompletionChoice:
         reply = written.steered.reply
         text, tokens = reply.text, list(zip(reply.tokens, reply.logprobs, strict=True))
-        reason = _stop_reason(reply.finish, len(tokens), longest)
+        reason = stop_reason(reply.finish, len(tokens), longest)
         if ends := [at for one in config.stop_seqs or () if (at := text.find(one)) >= 0]:
             text, reason = text[: min(ends)], "stop"
             tokens = _within(tokens, len(text.rstrip()))

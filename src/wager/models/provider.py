@@ -32,7 +32,7 @@ from wager.errors import ModelError, UsageError
 from wager.models.engine import EngineSettings, engine_for
 from wager.models.weights import embedded_weights
 
-__all__ = ["LlamaAPI", "embedded", "gguf"]
+__all__ = ["MAX_TOKENS", "LlamaAPI", "embedded", "gguf", "messages_of", "stop_reason"]
 
 MAX_TOKENS = 512
 """Longest reply where nothing is asked for."""
@@ -70,7 +70,7 @@ class LlamaAPI(ModelAPI):
         """One reply (or ``num_choices`` of them)."""
         if tools:
             raise ModelError(f"{self.model_name} runs without tools; choose another model for a task that needs {tools[0].name!r}")
-        request = {"messages": _messages(self.model_name, input), **_sampling(config)}
+        request = {"messages": messages_of(self.model_name, input), **_sampling(config)}
         started = time.perf_counter()
         waiting = [self.engine.submit({**request, **_seed(config, number)}) for number in range(config.num_choices or 1)]
         # no thread waits for a reply: one that did would keep a stopped process alive until the reply is whole
@@ -87,7 +87,7 @@ class LlamaAPI(ModelAPI):
         choices = [
             ChatCompletionChoice(
                 message=ChatMessageAssistant(content=one["message"]["content"] or "", model=self.model_name, source="generate"),
-                stop_reason=_stop_reason(one["finish_reason"], response["usage"]["completion_tokens"], longest),
+                stop_reason=stop_reason(one["finish_reason"], response["usage"]["completion_tokens"], longest),
                 logprobs=_logprobs(one),
             )
             for response in responses
@@ -116,7 +116,8 @@ class LlamaAPI(ModelAPI):
         return False
 
 
-def _messages(model: str, messages: list[ChatMessage]) -> list[dict[str, str]]:
+def messages_of(model: str, messages: list[ChatMessage]) -> list[dict[str, str]]:
+    """Roles and texts; raises ModelError where a message of ``model`` holds a picture or a sound."""
     for message in messages:
         for part in [] if isinstance(message.content, str) else message.content:
             if part.type not in ("text", "reasoning"):
@@ -146,7 +147,7 @@ def _worked(responses: list[dict[str, Any]]) -> float:
     return float(sum(one.get("prompt_ms", 0.0) + one.get("predicted_ms", 0.0) for one in timings)) / 1000
 
 
-def _stop_reason(finish: str, written: int, longest: int) -> StopReason:
+def stop_reason(finish: str, written: int, longest: int) -> StopReason:
     """llama.cpp says ``length`` both for a reply as long as was allowed and for one that filled the slot's context before that."""
     if finish == "length":
         return "max_tokens" if written >= longest else "model_length"
