@@ -447,6 +447,7 @@ BAD: list[tuple[str, type[WagerError], str]] = [
     ("monitor v.safetensors d0.jsonl --trace 3", UsageError, "a row from 1 to 1, got 3"),
     ("monitor v.safetensors d0.jsonl --screen", UsageError, "DATA has none"),
     ("monitor v.safetensors numbers.jsonl", DataError, "row 1: 'prompt' is a text"),
+    ("monitor v.safetensors mixed.jsonl -o y.parquet", DataError, "the column 'note' makes none for Parquet .*; write .jsonl instead"),
     ("monitor v.safetensors taken.jsonl -o y.jsonl", DataError, "has the column 'projection_before' already"),
     ("gate -o x.gguf", UsageError, "ends in .safetensors"),
     ("gate -o x.safetensors --rate 1.5", UsageError, "--rate lies between 0 and 1, got 1.5"),
@@ -461,6 +462,7 @@ def test_bad_input_is_one_clear_line_and_leaves_nothing(
     (shelf / "tiny.safetensors").write_bytes((tiny / "tiny.safetensors").read_bytes())
     lines_file(shelf / "d0.jsonl", {"prompt": "Who?"})
     lines_file(shelf / "numbers.jsonl", {"prompt": 3})
+    lines_file(shelf / "mixed.jsonl", {"prompt": "Who?", "note": 1}, {"prompt": "Why?", "note": "maybe"})
     lines_file(shelf / "taken.jsonl", {"prompt": "Who?", "projection_before": 1})
     whole = read_trait("hallucination")
     text = (shelf / "small.toml").read_text()
@@ -505,3 +507,10 @@ def test_ctrl_c_stops_while_activations_are_read_and_leaves_nothing(shelf: Path,
     said, told = running.communicate(timeout=60)
     assert (running.returncode, said, told) == (130, "", "wager: stopped; no gate was written, and nothing partial is left\n")
     assert not out.exists()
+
+
+def test_standard_output_on_a_full_disk_is_one_line(vector: Path) -> None:
+    command = [sys.executable, "-c", CHILD, "steer", "show", str(vector)]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (2, "wager: no space left for standard output; free some and run it again\n")

@@ -314,6 +314,13 @@ def test_a_trait_made_from_what_its_licence_asks_is_refused(vector: Vector, tmp_
     assert not (tmp_path / "out").exists()
 
 
+def test_a_vector_read_on_other_questions_than_its_trait_has_now_is_refused(vector: Vector, tmp_path: Path) -> None:
+    now = replace(TRAIT, extraction=TRAIT.extraction[1:])
+    with pytest.raises(UsageError, match=r"read on other extraction questions than 'hallucination' has now, .*; extract it again"):
+        license_dial(Toy(), [vector], now, tmp_path / "out")  # type: ignore[arg-type]
+    assert not (tmp_path / "out").exists()
+
+
 def test_traits_that_are_shipped_share_nothing_with_what_a_licence_asks() -> None:
     for name in ("hallucination", "overconfidence", "factuality", "imagination", "empathy", "sycophancy"):
         check_sets(read_trait(name))

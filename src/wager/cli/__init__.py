@@ -6,6 +6,7 @@ An expected error is one line on standard error and exit status 2; a run with fa
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -50,14 +51,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs ``wager``; returns the exit status."""
     options = parser().parse_args(arguments)
     try:
-        return int(options.run(options))
+        status = int(options.run(options))
+        sys.stdout.flush()
+        return status
     except WagerError as error:
         print(f"wager: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"wager: stopped; {options.stopped}", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        # the reader of our output has gone (`wager ... | head`): nothing is left to say to it, also not at interpreter exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader of our output has gone (`wager ... | head`): nothing is left to say to it
+        _drop_output()
         return 1
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _drop_output()
+        print(f"wager: no space left for {error.filename or 'standard output'}; free some and run it again", file=sys.stderr)
+        return 2
+
+
+def _drop_output() -> None:
+    """Writes no more to standard output, also not at interpreter exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

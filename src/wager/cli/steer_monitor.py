@@ -15,7 +15,7 @@ from wager.cli.columns import columns, plain
 from wager.cli.steer_beside import estimate
 from wager.cli.steer_extract import add_model, check_out, told
 from wager.cli.steer_outcomes import Outcomes, add_options, judged, judged_json, judged_text, probabilities, read_outcomes, texts
-from wager.cli.steer_rows import Rows, read_rows, write_rows
+from wager.cli.steer_rows import Rows, as_table, read_rows, write_rows
 from wager.cli.steer_trace import PAGE, Each, as_columns, draw_page, drawn, each_token, trace
 from wager.errors import DataError, UsageError
 
@@ -154,6 +154,8 @@ def _check(options: argparse.Namespace, rows: Rows, source: Vector | Probe) -> N
     taken = set(_names(options, rows, isinstance(source, Probe))) & {name for record in rows.records for name in record}
     if taken and options.out is not None:
         raise DataError(f"{str(options.data)!r} has the column {sorted(taken)[0]!r} already, which would be replaced; rename it")
+    if options.out is not None and options.out.suffix == ".parquet":
+        as_table(rows.records)  # what cannot be written is told before the model reads an hour of it
 
 
 def _names(options: argparse.Namespace, rows: Rows, probe: bool) -> list[str]:

@@ -6,12 +6,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wager.errors import DataError, UnknownNameError
 from wager.files import replacing
 
-__all__ = ["Rows", "read_rows", "text_of", "write_rows"]
+if TYPE_CHECKING:
+    from pyarrow import Table
+
+__all__ = ["Rows", "as_table", "read_rows", "text_of", "write_rows"]
 
 MESSAGES = ("messages", "conversations", "conversation")
 PROMPTS = ("prompt", "question", "input", "query", "instruction", "text")
@@ -142,13 +145,21 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         with replacing(path) as part:
             part.write_text("".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows), encoding="utf-8")
         return
-    import pyarrow as pa
     import pyarrow.parquet
 
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    try:
-        table = pa.table({name: pa.array([row.get(name) for row in rows]) for name in names})
-    except pa.ArrowException as error:
-        raise DataError(f"these rows make no table for Parquet ({error}); write .jsonl instead") from error
+    table = as_table(rows)
     with replacing(path) as part:
         pyarrow.parquet.write_table(table, part)
+
+
+def as_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """The rows as one table, a column for each name in any of them; DataError where a column mixes types."""
+    import pyarrow as pa
+
+    columns = {}
+    for name in dict.fromkeys(name for row in rows for name in row):
+        try:
+            columns[name] = pa.array([row.get(name) for row in rows])
+        except (pa.ArrowException, OverflowError) as error:
+            raise DataError(f"the column {name!r} makes none for Parquet ({error}); write .jsonl instead") from error
+    return pa.table(columns)

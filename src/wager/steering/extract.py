@@ -27,7 +27,7 @@ from wager.steering.hedging import broken, hedged
 from wager.steering.trait import Grading, Question, Trait
 from wager.steering.vector import Card, Elicitation, Vector
 
-__all__ = ["DEPTHS", "DOSE", "TOWARDS", "Extraction", "Tried", "extract", "vector_of"]
+__all__ = ["DEPTHS", "DOSE", "TOWARDS", "Extraction", "Tried", "extract", "questions_digest", "vector_of"]
 
 DEPTHS = (0.4, 0.47, 0.54, 0.6, 0.67)
 """Relative depths of the blocks that are tried. Outside of these a push was weak in every trial."""
@@ -132,7 +132,7 @@ def vector_of(
         norms={block: float(length) for block, length in enumerate(lengths)},
         counts={name: int(count) for name, count in contrast.counts.items()},
         stability=split_half(sides[0], sides[1], (groups[0], groups[1]), np.random.default_rng(seed)),
-        hashes={**trait.hashes, "questions": _digest(trait.extraction)},
+        hashes={**trait.hashes, "questions": questions_digest(trait.extraction)},
         made=made,
     )
     return Vector({block: np.asarray(direction, dtype=np.float32) for block, direction in enumerate(found)}, card)
@@ -228,7 +228,7 @@ def extract(
         "tried": [{"elicitation": one.elicitation, "block": one.block, "effect": one.effect} for one in tried],
         "starved": dict(starved),
     }
-    card = replace(chosen.card, block=best.block, receipts=receipts, hashes={**chosen.card.hashes, "development": _digest(asked)})
+    card = replace(chosen.card, block=best.block, receipts=receipts, hashes={**chosen.card.hashes, "development": questions_digest(asked)})
     return Extraction(
         vector=Vector(chosen.directions, card), tried=tuple(tried), starved=starved, signs=(float(signs[0] or 0), float(signs[1] or 0))
     )
@@ -301,5 +301,6 @@ def _share(value: float | None) -> str:
     return "none could be graded" if value is None else f"{value:.2f}"
 
 
-def _digest(questions: Sequence[Question]) -> str:
+def questions_digest(questions: Sequence[Question]) -> str:
+    """SHA-256 of their texts in order: what a card says that its direction was read, and chosen, on."""
     return hashlib.sha256("\n".join(one.text for one in questions).encode()).hexdigest()

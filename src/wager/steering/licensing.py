@@ -19,7 +19,7 @@ from wager.steering.backend import Backend
 from wager.steering.card_licence import DIGITS, gate_text
 from wager.steering.card_licence import vector_digest as _digest
 from wager.steering.dose import safe_band
-from wager.steering.extract import TOWARDS
+from wager.steering.extract import TOWARDS, questions_digest
 from wager.steering.licence import Check, Chosen, Goal, Licence, choose_dose, licence, sweep_of
 from wager.steering.probe import Probe
 from wager.steering.questions import QuestionSet, load, overlap
@@ -103,6 +103,12 @@ def license_dial(
     if not vectors or not doses or not all(math.isfinite(one) and one > 0 for one in doses):
         raise UsageError(f"a licence takes vectors and strengths above 0, got {len(vectors)} and {', '.join(f'{one:g}' for one in doses)}")
     check_sets(trait)
+    mine = questions_digest(trait.extraction)
+    if any(one.card.hashes.get("questions", mine) != mine for one in vectors):
+        raise UsageError(
+            f"a vector was read on other extraction questions than {trait.name!r} has now, so nobody can tell whether the licence asks them"
+            " again; extract it again, or give --trait the file that it was extracted with"
+        )
     with _made(folder):
         return _licensed(backend, vectors, trait, folder, goal, way, gate, doses, random, tokens, most, told)
 
