@@ -262,6 +262,8 @@ def _text(found: Extraction, *, facts: bool) -> list[str]:
     )
     lines.append(f"replies: {counts}")
     lines += [plain(f"left out: {name}: {why}") for name, why in found.starved.items()]
+    if facts and max(one.effect for one in found.tried if one.effect is not None) < 0.005:
+        lines.append("no push hedges more on what does not exist than on what does: turn this dial where a gate fires (wager steer gate)")
     return lines
 
 
