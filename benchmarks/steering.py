@@ -335,9 +335,9 @@ def best(found: Any) -> str:
 
 
 def report(calls: Sequence[tuple[str, int, Cost]], whole: Cost, args: argparse.Namespace) -> None:
-    """Greedy replies come in this order: unpushed, each candidate, both signs."""
+    """Of the greedy replies the first are unpushed; then each block is pushed, and the one chosen also the other way."""
     greedy = [place for place, (name, _, _) in enumerate(calls) if name == "replies"]
-    names = {place: "signs" if at >= len(greedy) - 2 else "comparing blocks" for at, place in enumerate(greedy)}
+    names = {place: "pushed" if at else "unpushed" for at, place in enumerate(greedy)}
     parts: dict[str, tuple[int, int, Cost]] = {}
     for place, (name, rows, cost) in enumerate(calls):
         part = names.get(place, name)
@@ -347,7 +347,7 @@ def report(calls: Sequence[tuple[str, int, Cost]], whole: Cost, args: argparse.N
     print(
         f"{args.trait}, {args.elicit}, {args.backend}, {args.threads} thread(s)\n{'':<20}{'calls':>7}{'texts':>7}{'wall s':>9}{'CPU s':>9}"
     )
-    for part in ("contrast", "reading", "comparing blocks", "signs"):
+    for part in ("contrast", "reading", "unpushed", "pushed"):
         count, texts, cost = parts.get(part, (0, 0, Cost(0.0, 0.0)))
         rest -= cost
         print(f"{part:<20}{count:>7}{texts:>7}{cost.wall:>9.2f}{cost.cpu:>9.2f}")
