@@ -356,6 +356,34 @@ def test_kill_9_loses_no_row_whose_write_had_returned(tmp_path: Path) -> None:
     with_journal(tmp_path, go_on)
 
 
+OPENER = """
+import sys
+from pathlib import Path
+from wager.gateway.journal import SqliteJournal
+
+for line in sys.stdin:
+    journal = SqliteJournal(Path(line.strip()))
+    journal.open()
+    journal.shut()
+    print(flush=True)
+"""
+
+
+def test_several_processes_that_start_at_once_make_one_new_journal(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        openers = [stack.enter_context(child(OPENER, stdin=subprocess.PIPE)) for _ in range(4)]
+        for at in range(150):
+            for opener in openers:
+                assert opener.stdin is not None
+                opener.stdin.write(f"{tmp_path / str(at)}\n")
+                opener.stdin.flush()
+            assert [opener.stdout.readline() for opener in openers if opener.stdout] == ["\n"] * 4
+        for opener in openers:
+            assert opener.stdin is not None
+            opener.stdin.close()
+    assert [opener.returncode for opener in openers] == [0] * 4
+
+
 def test_several_processes_write_one_journal(tmp_path: Path) -> None:
     with contextlib.ExitStack() as stack:
         writers = [stack.enter_context(child(WRITER, tmp_path, 4, 100)) for _ in range(3)]

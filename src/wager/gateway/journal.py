@@ -28,6 +28,8 @@ APPLICATION = 0x77616765
 """``wage``: SQLite's application_id, by which another program's database is told."""
 VERSION = 2
 """SQLite's user_version: raised when the tables change."""
+WHOSE = "SELECT application_id, user_version, EXISTS (SELECT 1 FROM sqlite_master) FROM pragma_application_id, pragma_user_version"
+"""Whose a database is, in one look: between two, another process may have made the tables."""
 LOCKED_SECONDS = 2.0
 """How long a statement waits for another process."""
 CHECKED_BYTES = 2**25
@@ -130,8 +132,8 @@ class SqliteJournal(SqlJournal):
         return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        application, version = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
-        if application not in (0, APPLICATION) or (not application and connection.execute("SELECT 1 FROM sqlite_master").fetchone()):
+        application, version, filled = connection.execute(WHOSE).fetchone()
+        if application not in (0, APPLICATION) or (not application and filled):
             raise OutputError(f"{str(self._path)!r} is a database of another program; choose another folder for the journal")
         self._check(connection)
         if version > VERSION:
