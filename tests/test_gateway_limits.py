@@ -220,6 +220,12 @@ def redis_server(tmp_path: Path) -> Iterator[Redis]:
     server.stop()
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that is busy with other tests answers late, which is no failure of Redis here."""
+    monkeypatch.setattr("wager.gateway.limits.TIMEOUT", 20.0)
+
+
 def with_redis(server: Redis, work: Callable[[RedisLimits], Awaitable[R]], **options: Any) -> R:
     async def run() -> R:
         limits = RedisLimits(server.url, **options)
@@ -231,6 +237,7 @@ def with_redis(server: Redis, work: Callable[[RedisLimits], Awaitable[R]], **opt
     return asyncio.run(run())
 
 
+@pytest.mark.usefixtures("patient")
 def test_redis_counts_for_all_workers_and_lets_no_request_too_many_through(redis_server: Redis) -> None:
     one = key(requests_per_minute=20)
 
@@ -240,15 +247,17 @@ def test_redis_counts_for_all_workers_and_lets_no_request_too_many_through(redis
         await other.close()
         return list(found)
 
+    started = time.monotonic()
     found = with_redis(redis_server, work)
     passed = [one for one in found if one.refused is None]
-    assert 20 <= len(passed) <= 21  # one may come back while they ask: it takes 3 s
+    assert 20 <= len(passed) <= 21 + (time.monotonic() - started) // 3  # one comes back every 3 s
     assert {one.refused for one in found} == {None, "rate"}
     assert min(one.remaining_requests or 0 for one in passed) == 0
     assert {one.limit_requests for one in found} == {20}
     assert all(0 < (one.retry_after or 0) <= 3 for one in found if one.refused)
 
 
+@pytest.mark.usefixtures("patient")
 def test_redis_keeps_the_budget_of_a_day(redis_server: Redis) -> None:
     one, free = key(tokens_per_day=100), key("bob", requests_per_minute=5)
 
@@ -267,6 +276,7 @@ def test_redis_keeps_the_budget_of_a_day(redis_server: Redis) -> None:
     with_redis(redis_server, work)
 
 
+@pytest.mark.usefixtures("patient")
 def test_redis_and_memory_say_the_same(redis_server: Redis) -> None:
     one = key(requests_per_minute=3, tokens_per_day=1000)
 
@@ -283,6 +293,7 @@ def test_redis_and_memory_say_the_same(redis_server: Redis) -> None:
     with_redis(redis_server, work)
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize(("without", "status"), [("open", 200), ("closed", 503)])
 def test_while_redis_is_gone_requests_pass_or_are_refused_and_the_log_says_so_once(
     redis_server: Redis, without: Any, status: int, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
