@@ -288,6 +288,7 @@ def test_imagination_is_licensed_on_fictions_of_which_several_are_drawn(vector: 
     assert found.goal == "plays along"
     assert (found.verdict, found.reasons[-1].partition(":")[0]) == ("unlicensed", "Every question"), "a trial is never licensed"
     assert (found.about["trial"], found.about["vectors"]) == ("3", ", ".join([vector_digest(dial)[:16]] * 2))
+    assert "could not be told" in found.about["extraction questions"], "the card of this vector names none"
     distinct = found.unsteered.values["distinct"]
     assert distinct.value == 1
     assert distinct.n_excluded == 0

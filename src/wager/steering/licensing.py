@@ -297,11 +297,14 @@ def _tried(most: int | None, found: Licence) -> Licence:
 
 
 def _about(backend: Backend, vectors: Sequence[Vector], gate: Probe | None, tokens: int, most: int | None) -> dict[str, str]:
-    """How it was made. ``vectors``: the first digits of `_digest` of each; ``trial``: questions of each group, where not all were asked."""
+    """How it was made. ``vectors``: the first digits of `_digest` of each; ``trial``: questions of each group, where not all were asked;
+    ``extraction questions``: there only where a card does not say on which its vector was read, so that nothing could be compared."""
     blocks = sorted({str(vector.card.block) for vector in vectors})
     made = {"model": backend.identity.name, "weights": backend.identity.weights[:12], "block": ", ".join(blocks), "tokens": str(tokens)}
     made["contrast"] = ", ".join(sorted({vector.card.elicitation for vector in vectors}))
     made["vectors"] = ", ".join(_digest(vector)[:DIGITS] for vector in vectors)
+    if any("questions" not in vector.card.hashes for vector in vectors):
+        made["extraction questions"] = "not on the vector's card: whether the licence asks them again could not be told"
     if most is not None:
         made["trial"] = str(most)
     return made if gate is None else {**made, "gate": gate_text(gate)}
