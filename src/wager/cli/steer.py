@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from types import FrameType
+from collections.abc import Callable
 from typing import Any
 
 from wager.cli import steer_extract, steer_gate, steer_licence, steer_monitor, steer_say, steer_vector
 from wager.cli.columns import plain
 from wager.errors import WagerError
+from wager.interrupts import heeding
 
 __all__ = ["add_parser"]
 
@@ -58,28 +55,3 @@ def carefully(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Na
             raise WagerError(plain(" ".join(str(error).split()))) from error
 
     return careful
-
-
-@contextlib.contextmanager
-def heeding() -> Iterator[None]:
-    """Ctrl-C ends what is inside, also where a library swallows it or makes an error of its own of it."""
-    stopped = threading.Event()
-
-    def stop(signum: int, frame: FrameType | None) -> None:
-        stopped.set()
-        signal.default_int_handler(signum, frame)
-
-    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if ours:
-        signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    except Exception as error:
-        if stopped.is_set():
-            raise KeyboardInterrupt from error
-        raise
-    finally:
-        if ours:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-    if stopped.is_set():
-        raise KeyboardInterrupt

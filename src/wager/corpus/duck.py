@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import signal
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -29,6 +28,7 @@ from wager.corpus.reading import ASSISTANT, USER, Files, Shape, first_broken
 from wager.errors import DataError, MissingExtraError, OutputError, RunError, UsageError, WagerError
 from wager.facts import FactCounts, Part
 from wager.files import replacing
+from wager.interrupts import heeding
 
 __all__ = ["DuckDB", "relation"]
 
@@ -73,42 +73,17 @@ class DuckDB:
             self._settings["threads"] = str(threads)
         self._folder = folder
         self._raised: BaseException | None = None
-        self._stopped = False
+        self._stopped = threading.Event()
 
     @contextlib.contextmanager
     def _connection(self) -> Iterator[Any]:
-        with tempfile.TemporaryDirectory(prefix="wager-", dir=self._folder) as folder, self._heeding(), self._told():
+        with tempfile.TemporaryDirectory(prefix="wager-", dir=self._folder) as folder, heeding(_importing) as self._stopped, self._told():
             connection = self._duckdb.connect(config={**self._settings, "temp_directory": folder})
             try:
                 connection.execute("SET enable_progress_bar = false")  # it goes to standard output
                 yield connection
             finally:
                 connection.close()
-
-    @contextlib.contextmanager
-    def _heeding(self) -> Iterator[None]:
-        """Ctrl-C ends what is inside, also if it is lost on the way: libraries that DuckDB loads while it works swallow it at times."""
-
-        def stop(signum: int, frame: FrameType | None) -> None:
-            self._stopped = True
-            if not _importing(frame):  # what is raised while a module loads is swallowed, or told on standard error; the next batch stops
-                signal.default_int_handler(signum, frame)
-
-        self._stopped = False
-        ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        if ours:
-            signal.signal(signal.SIGINT, stop)
-        try:
-            yield
-        except Exception as error:
-            if self._stopped:
-                raise KeyboardInterrupt from error
-            raise
-        finally:
-            if ours:
-                signal.signal(signal.SIGINT, signal.default_int_handler)
-        if self._stopped:
-            raise KeyboardInterrupt
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
@@ -145,7 +120,7 @@ class DuckDB:
         """The same; what is raised on the way, also by Ctrl-C, is kept, since DuckDB makes an error of its own of it."""
         try:
             for batch in batches:
-                if self._stopped:
+                if self._stopped.is_set():
                     raise KeyboardInterrupt
                 yield batch
         except GeneratorExit:
@@ -259,7 +234,8 @@ class DuckDB:
 
 
 def _importing(frame: FrameType | None) -> bool:
-    """Whether a module is being loaded: DuckDB looks for other libraries while it works."""
+    """Whether a module is being loaded: DuckDB looks for other libraries while it works, and what is raised there is swallowed, or told on
+    standard error. The next batch stops."""
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
             return True
